@@ -1,0 +1,47 @@
+"""lossctl: how wrong is this model, where, and which way should it move?
+
+>>> import lossctl
+>>> lossctl.evaluate({"y": [1.0, 3.0], "yhat": [2.0, 5.0]}, "mse").value
+2.5
+"""
+
+from typing import TYPE_CHECKING
+
+from lossctl.version import VERSION as __version__
+
+if TYPE_CHECKING:
+    from lossctl import errors
+    from lossctl.api import evaluate, get_loss, list_losses, samples
+    from lossctl.losses import BoundLoss
+    from lossctl.report import Report
+
+__all__ = [
+    "BoundLoss",
+    "Report",
+    "__version__",
+    "errors",
+    "evaluate",
+    "get_loss",
+    "list_losses",
+    "samples",
+]
+
+_HOMES = {
+    "BoundLoss": "lossctl.losses",
+    "Report": "lossctl.report",
+    "evaluate": "lossctl.api",
+    "get_loss": "lossctl.api",
+    "list_losses": "lossctl.api",
+    "samples": "lossctl.api",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name when it is first used: importing the package costs nothing."""
+    from importlib import import_module
+
+    if name == "errors":
+        return import_module("lossctl.errors")
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'lossctl' has no attribute '{name}'")

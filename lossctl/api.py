@@ -1,0 +1,494 @@
+"""The public functions: data in, a report or a table of samples out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from lossctl.batch import Batch, Text
+from lossctl.engines.local import default_threads, run
+from lossctl.errors import InputError, UsageError
+from lossctl.losses import BoundLoss, all_losses
+from lossctl.losses.spec import Spec, parse_specs
+from lossctl.report import Report, Result, Scale, make_result, value_and_scale
+from lossctl.scoring import Rules, Task, score, truth_column
+from lossctl.sources.columns import Header, choose, select
+from lossctl.sources.csv_file import CsvTable, Dialect, check_delimiter
+from lossctl.sources.streams import Source, Spool, display_name, identity, spooled
+from lossctl.sources.table import Counts, Want
+from lossctl.state import Plan, State, summarise
+from lossctl.version import VERSION
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from lossctl.sources.arrays import ArrayTable
+
+Group = tuple[str, ...]
+Key = tuple[int, Group]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How to read and reduce; the names are those of the command line's options."""
+
+    y: str | None = None
+    pred: str | None = None
+    weight: str | None = None
+    by: Sequence[str] = ()
+    batch_size: int | None = None
+    outputs: Literal["mean", "sum"] = "mean"
+    missing: Literal["error", "skip"] = "error"
+    positive: str | None = None
+    class_weight: Mapping[str, float] = field(default_factory=dict)
+    ignore: str | None = None
+    normalize: bool = False
+    delimiter: str | None = None
+    header: bool = True
+    input_format: Literal["csv", "tsv"] | None = None
+    threads: int | None = None
+    top: int = 5
+    value_only: bool = False
+    keep: Sequence[str] = ()
+    block_size: int | None = None
+
+    def __post_init__(self) -> None:
+        """Check the numbers and choices."""
+        for name, low in (("batch_size", 1), ("threads", 1), ("block_size", 1), ("top", 0)):
+            value = getattr(self, name)
+            if value is not None and value < low:
+                raise UsageError(f"{name} must be at least {low}, got {value}")
+        for name, choices in (
+            ("outputs", ("mean", "sum")),
+            ("missing", ("error", "skip")),
+            ("input_format", ("csv", "tsv", None)),
+        ):
+            if getattr(self, name) not in choices:
+                known = ", ".join(str(choice) for choice in choices if choice)
+                raise UsageError(f"{name} must be one of {known}, got '{getattr(self, name)}'")
+
+    @property
+    def dialect(self) -> Dialect:
+        """How CSV is to be read."""
+        delimiter = None if self.delimiter is None else check_delimiter(self.delimiter)
+        if self.input_format == "tsv" and delimiter is None:
+            delimiter = "\t"
+        dialect = Dialect(delimiter, self.header)
+        return dialect if self.block_size is None else replace(dialect, block_size=self.block_size)
+
+
+def evaluate(
+    data: Any,
+    losses: str,
+    y: str | None = None,
+    pred: str | None = None,
+    weight: str | None = None,
+    by: str | Sequence[str] | None = None,
+    **options: Any,
+) -> Report:
+    """Return the report of some losses over the data, in one pass.
+
+    ``data`` is a path or a list of paths (``-`` is standard input), a pandas or polars DataFrame,
+    or a mapping of names to arrays. ``losses`` are specs, as in ``"mse,huber:delta=2"``. ``y``,
+    ``pred`` and ``weight`` select columns: a name, a 1-based position, a list with commas or a
+    glob. Further options are those of the command line. Raises a ``LossctlError``.
+    """
+    chosen = make_options(y=y, pred=pred, weight=weight, by=by, **options)
+    return evaluate_with(data, losses, chosen)
+
+
+def make_options(by: str | Sequence[str] | None = None, **options: Any) -> Options:
+    """Return the options, with a usage error for one that does not exist."""
+    columns = (by,) if isinstance(by, str) else tuple(by or ())
+    try:
+        return Options(by=columns, **options)
+    except TypeError as error:
+        raise UsageError(str(error).replace("Options.__init__() got an ", "")) from None
+
+
+def evaluate_with(data: Any, losses: str, options: Options) -> Report:
+    """Return the report of some losses over the data."""
+    specs = parse_specs(losses)
+    summaries = not options.value_only
+    plan = Plan(summaries, options.top if summaries else 0, options.batch_size)
+    with open_table(data, options) as table:
+        header = _header(table, options)
+        tasks = [make_task(spec, header, options) for spec in specs]
+        by = tuple(name for selector in options.by for name in select(header, selector).names)
+        states, counts = _states(table, tasks, by, plan, options)
+    results = []
+    for index, task in enumerate(tasks):
+        groups = sorted((group for at, group in states if at == index), key=_natural)
+        for group in groups:
+            named = dict(zip(by, group, strict=True)) if by else None
+            state = states[index, group]
+            results.append(make_result(task, state, named, summaries, plan.worst))
+    return Report(
+        VERSION, _files(data), counts.rows, counts.skipped, counts.nonfinite, tuple(results)
+    )
+
+
+def _states(
+    table: CsvTable | ArrayTable,
+    tasks: Sequence[Task],
+    by: tuple[str, ...],
+    plan: Plan,
+    options: Options,
+) -> tuple[dict[Key, State], Counts]:
+    """Return the state of every task and group over the whole table."""
+    threads = _prepare(table, wants_of(table.names, tasks, by), options)
+    states: dict[Key, State] = {}
+    if not by:
+        states.update(((index, ()), State()) for index in range(len(tasks)))
+    for part in run(table, partial(_summaries, tasks, by, plan), threads):
+        for key, state in part.items():
+            states[key] = states[key] + state if key in states else state
+    return states, table.finish()
+
+
+def _summaries(
+    tasks: Sequence[Task], by: tuple[str, ...], plan: Plan, batch: Batch
+) -> dict[Key, State]:
+    return {
+        (index, group): summarise(task, plan, rows)
+        for group, rows in _groups(batch, by)
+        for index, task in enumerate(tasks)
+    }
+
+
+def _groups(batch: Batch, by: tuple[str, ...]) -> Iterator[tuple[Group, Batch]]:
+    """Yield the groups of a batch and their rows, in order."""
+    if not by:
+        yield (), batch
+        return
+    codes = np.zeros(batch.size, dtype=np.intp)
+    for name in by:
+        column = batch.texts[name]
+        codes = np.unique(codes * len(column.names) + column.codes, return_inverse=True)[1]
+    order = np.argsort(codes, kind="stable")
+    edges = np.flatnonzero(np.diff(codes[order], prepend=-1))
+    for start, stop in zip(edges, [*edges[1:], len(order)], strict=True):
+        rows = order[start:stop]
+        yield tuple(batch.texts[name].cell(rows[0]) for name in by), batch.take(rows)
+
+
+def _natural(group: Group) -> tuple[tuple[int, float, str], ...]:
+    """Return the key by which groups are listed: numbers as numbers, then text."""
+    keys = []
+    for name in group:
+        try:
+            keys.append((0, float(name), name))
+        except ValueError:
+            keys.append((1, 0.0, name))
+    return tuple(keys)
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Some rows of the table of samples: column names to arrays, text or lists of cells."""
+
+    columns: Mapping[str, Any]
+    size: int
+
+
+def samples(
+    data: Any,
+    loss: str,
+    y: str | None = None,
+    pred: str | None = None,
+    weight: str | None = None,
+    **options: Any,
+) -> pd.DataFrame:
+    """Return a DataFrame with loss, contribution, share and gradient of every row.
+
+    The arguments are those of ``evaluate``; ``keep`` lists input columns to pass through.
+    """
+    import pandas as pd
+
+    chosen = make_options(y=y, pred=pred, weight=weight, **options)
+    with open_samples(data, loss, chosen) as parts:
+        frames = [
+            pd.DataFrame({name: _plain(column) for name, column in part.columns.items()})
+            for part in parts
+        ]
+    return pd.concat(frames, ignore_index=True)
+
+
+def _plain(column: Any) -> Any:
+    return (
+        np.array(column.names, dtype=object)[column.codes] if isinstance(column, Text) else column
+    )
+
+
+@contextmanager
+def open_samples(
+    data: Any, loss: str, options: Options, work: Any = None
+) -> Iterator[Iterator[Any]]:
+    """Give the samples of every block in order, after a first pass for the totals.
+
+    ``work`` is applied to each ``Samples`` by the threads that made it. A pipe is kept in an
+    unlinked temporary file; a file must be the same one in both passes.
+    """
+    specs = parse_specs(loss)
+    if len(specs) != 1:
+        raise UsageError(f"samples takes one loss, got {len(specs)}")
+    with _rereadable(data) as source:
+        before = [identity(path) for path in _paths(source) or ()]
+        with open_table(source, options) as table:
+            header = _header(table, options)
+            task = make_task(specs[0], header, options)
+            states, counts = _states(table, [task], (), Plan(), options)
+        state = states[0, ()]
+        make_result(task, state, None, plan_summaries=False, worst=0)  # the checks of the whole
+        with open_table(source, options) as table:
+            yield _sample_parts(table, task, state, counts, source, before, options, work)
+
+
+@contextmanager
+def _rereadable(data: Any) -> Iterator[Any]:
+    """Give the data such that they can be read twice."""
+    paths = _paths(data)
+    if paths is None:
+        yield data
+        return
+    with spooled(paths) as sources:
+        yield sources
+
+
+def _sample_parts(
+    table: CsvTable | ArrayTable,
+    task: Task,
+    state: State,
+    counts: Counts,
+    source: Any,
+    before: Sequence[object],
+    options: Options,
+    work: Any,
+) -> Iterator[Any]:
+    header = _header(table, options)
+    keep = tuple(name for selector in options.keep for name in select(header, selector).names)
+    threads = _prepare(table, wants_of(table.names, [task], (), keep), options)
+    several = len(_files(source)) > 1
+    make = partial(_samples_of, task, state, keep, several)
+    seen = State()
+    for part, again in run(table, lambda batch: _with_check(make, work, batch), threads):
+        seen += again
+        yield part
+    paths = _paths(source) or ()
+    same = [identity(path) for path in paths] == list(before)
+    if table.finish() != counts or seen.loss != state.loss or not same:
+        raise InputError(
+            "changed between the two passes over it",
+            file=" ".join(display_name(path) for path in paths) or None,
+        )
+
+
+def _with_check(make: Any, work: Any, batch: Batch) -> tuple[Any, State]:
+    part, state = make(batch)
+    return (part if work is None else work(part)), state
+
+
+def _samples_of(
+    task: Task, state: State, keep: tuple[str, ...], several: bool, batch: Batch
+) -> tuple[Samples, State]:
+    """Return the samples of a batch, and its sums to hold against the first pass."""
+    _, scale = value_and_scale(task, state)
+    again = summarise(task, Plan(), batch)
+    scores = score(task, batch)
+    rows = scores.batch
+    weight = scores.weight
+    with np.errstate(all="ignore"):
+        weighted = (
+            scores.loss if weight is None else np.where(weight == 0.0, 0.0, weight * scores.loss)
+        )
+        slope = scores.slope()
+        if weight is not None:
+            factor = weight if slope.ndim == 1 else weight[:, np.newaxis]
+            slope = np.where(factor == 0.0, 0.0, factor * slope)
+        gradient = slope / scale.divisor if scale.divisor else np.zeros_like(slope)
+    columns: dict[str, Any] = {"row": rows.row_numbers()}
+    if several:
+        columns["file"] = Text(np.zeros(rows.size, dtype=np.intp), (rows.file or "",))
+    names = list(task.columns.y)
+    for name in names:
+        columns[name] = truth_column(task, rows) if len(names) == 1 else rows.columns[name]
+    for name in (*task.columns.pred, *filter(None, [task.columns.weight])):
+        columns[name] = rows.columns[name]
+    total = float(state.loss)
+    columns["loss"] = scores.loss
+    columns["contribution"] = weighted if task.whole else weighted / float(state.weight)
+    nothing = not total or not np.isfinite(total)
+    columns["share"] = [None] * rows.size if nothing else weighted / total
+    columns.update(_gradient_columns(task, gradient))
+    columns.update((name, rows.texts[name]) for name in keep if name not in columns)
+    return Samples(columns, rows.size), again
+
+
+def _gradient_columns(task: Task, gradient: NDArray[np.float64]) -> dict[str, Any]:
+    if gradient.ndim == 1:
+        return {"gradient": gradient}
+    names = task.columns.classes or task.columns.pred
+    return {f"gradient_{name}": gradient[:, k] for k, name in enumerate(names)}
+
+
+def list_losses() -> list[str]:
+    """Return the names of all losses."""
+    return [loss.name for loss in all_losses()]
+
+
+def get_loss(spec: str) -> BoundLoss:
+    """Return the loss that a spec names, with its parameters.
+
+    Call it with y and ŷ for the per-sample losses, its ``slope`` for ∂ℓ/∂ŷ.
+    """
+    specs = parse_specs(spec)
+    if len(specs) != 1:
+        raise UsageError(f"one loss is due, got {len(specs)}")
+    return specs[0].bound
+
+
+def make_task(spec: Spec, header: Header, options: Options) -> Task:
+    """Bind a loss to its columns, or say why it cannot be."""
+    loss = spec.bound.loss
+    columns = choose(
+        header,
+        loss,
+        spec.y or options.y,
+        spec.pred or options.pred,
+        spec.weight or options.weight,
+    )
+    rules = Rules(
+        outputs_sum=options.outputs == "sum",
+        positive=options.positive,
+        ignore=options.ignore,
+        class_weight=options.class_weight,
+        normalize=options.normalize,
+    )
+    task = Task(spec.bound, columns, rules)
+    classifies = loss.kind == "classes" or loss.labels == "binary" or task.labelled
+    for given, flag in (
+        (options.ignore is not None, "--ignore"),
+        (bool(options.class_weight), "--class-weight"),
+    ):
+        if given and not classifies:
+            raise UsageError(f"{flag} needs labels; {loss.name} has none")
+    if options.positive is not None and not (loss.labels == "binary"):
+        raise UsageError(f"--positive needs a binary loss; {loss.name} is none")
+    if task.whole:
+        for present, flag in (
+            (columns.weight is not None, "a weight"),
+            (options.batch_size is not None, "--batch-size"),
+            (options.normalize, "--normalize"),
+        ):
+            if present:
+                raise UsageError(
+                    f"{loss.name} of one column takes no {flag.removeprefix('a ')}:"
+                    " the column is one distribution"
+                )
+    _ = task.class_weights  # an unknown class is told before anything is read
+    return task
+
+
+def wants_of(
+    names: tuple[str, ...], tasks: Sequence[Task], by: tuple[str, ...], keep: tuple[str, ...] = ()
+) -> tuple[Want, ...]:
+    """Return every column that has to be read, each kind of reading once."""
+    wants: dict[tuple[str, bool], Want] = {}
+
+    def add(want: Want) -> None:
+        key = (want.name, want.numeric)
+        before = wants.get(key)
+        if before is not None:
+            # The stricter reading holds: a number before a binary label, finite before infinite.
+            kind = "number" if "number" in (want.kind, before.kind) else want.kind
+            kind = "text" if "text" in (want.kind, before.kind) else kind
+            want = replace(
+                want,
+                kind=kind,
+                infinite=want.infinite and before.infinite,
+                classes=want.classes or before.classes,
+            )
+        wants[key] = want
+
+    for task in tasks:
+        columns, loss = task.columns, task.bound.loss
+        for name in columns.pred:
+            add(Want(name, names.index(name), infinite=loss.pred.infinite))
+        for name in columns.y:
+            if task.text_truth:
+                classes = columns.classes or ()
+                add(Want(name, names.index(name), "text", classes=classes))
+            else:
+                add(Want(name, names.index(name), "binary" if task.binary else "number"))
+        if columns.weight is not None:
+            add(Want(columns.weight, names.index(columns.weight)))
+    for name in by:
+        add(Want(name, names.index(name), "text"))
+    for name in keep:
+        add(Want(name, names.index(name), "raw"))
+    return tuple(wants.values())
+
+
+def open_table(data: Any, options: Options) -> AbstractContextManager[Any]:
+    """Return the data as a table: files by their paths, everything else as arrays."""
+    paths = _paths(data)
+    if paths is not None:
+        return CsvTable(paths, options.dialect)
+    from contextlib import nullcontext
+
+    from lossctl.sources.arrays import ArrayTable
+
+    return nullcontext(ArrayTable(data))
+
+
+def _prepare(table: CsvTable | ArrayTable, wants: tuple[Want, ...], options: Options) -> int:
+    """Tell the table what is read; return how many threads are to read it."""
+    threads = options.threads or default_threads()
+    table.want(wants, skip=options.missing == "skip")
+    if table.small:
+        return 1
+    if isinstance(table, CsvTable):
+        from lossctl.sources import fast
+
+        fast.prepare(threads)
+    return threads
+
+
+def _header(table: CsvTable | ArrayTable, options: Options) -> Header:
+    headed = options.header and isinstance(table, CsvTable)
+    return Header(table.names, table.first_file, headed)
+
+
+def _paths(data: Any) -> list[Source] | None:
+    """Return the files that the data are, None where they are a table in memory."""
+    items = list(data) if isinstance(data, (list, tuple)) else [data]
+    if not items or not all(isinstance(item, (str, os.PathLike, Spool)) for item in items):
+        return None
+    return [item if isinstance(item, Spool) else os.fspath(item) for item in items]
+
+
+def _files(data: Any) -> tuple[str, ...]:
+    return tuple(display_name(path) for path in _paths(data) or ())
+
+
+__all__ = [
+    "Options",
+    "Report",
+    "Result",
+    "Samples",
+    "Scale",
+    "evaluate",
+    "evaluate_with",
+    "get_loss",
+    "list_losses",
+    "make_options",
+    "open_samples",
+    "samples",
+]

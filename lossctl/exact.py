@@ -1,0 +1,250 @@
+"""Exact, mergeable sums of float64 numbers.
+
+Every finite float64 is a whole multiple of 2⁻¹⁰⁷⁴, and so every product of two is a multiple of
+2⁻²¹⁴⁸. A sum is therefore an integer in units of 2⁻²¹⁴⁸, and it does not depend on the order of
+its terms. The work is to get there at the speed of numpy: a slice of at most 2¹⁶ numbers is
+rounded to multiples of one unit, coarse enough that the float64 sum of the rounded numbers has no
+rounding, and what was rounded off is summed in the next round.
+
+Sources: Demmel and Nguyen, "Fast reproducible floating-point summation" (ARITH 2013); Rump, Ogita
+and Oishi, "Accurate floating-point summation" (SIAM J. Sci. Comput. 2008); Dekker, "A
+floating-point technique for extending the available precision" (Numer. Math. 1971) for products.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+SCALE_BITS = 2148  # 2 × 1074: the unit in which products of two subnormals are whole
+SLICE = 1 << 16  # numbers a round may sum without rounding, at KEPT_BITS each: 36 + 16 ≤ 52
+KEPT_BITS = 36
+HUGE = 2.0**900  # above it σ could overflow; a slice that reaches it is scaled down first
+TINY = 2.0**-700  # below it, a number would lose bits when scaled down, and is kept apart
+SCALED = 200  # … by this power of two
+VELTKAMP = 134217729.0  # 2²⁷ + 1 splits a float64 into two halves of 26 bits
+
+
+@dataclass(frozen=True, slots=True)
+class ExactSum:
+    """An exact sum: ``units`` · 2⁻²¹⁴⁸, and how many terms were not finite.
+
+    ``ExactSum()`` is the identity of ``+``.
+    """
+
+    units: int = 0
+    positive_infinities: int = 0
+    negative_infinities: int = 0
+    nans: int = 0
+
+    def __add__(self, other: ExactSum) -> ExactSum:
+        """Add two sums; the order does not matter."""
+        return ExactSum(
+            self.units + other.units,
+            self.positive_infinities + other.positive_infinities,
+            self.negative_infinities + other.negative_infinities,
+            self.nans + other.nans,
+        )
+
+    @property
+    def special(self) -> float | None:
+        """What IEEE arithmetic makes of the terms that are not finite; None without any."""
+        if self.nans or (self.positive_infinities and self.negative_infinities):
+            return math.nan
+        if self.positive_infinities:
+            return math.inf
+        return -math.inf if self.negative_infinities else None
+
+    def __float__(self) -> float:
+        """Return the sum, rounded once to the nearest float64."""
+        special = self.special
+        return ratio(self.units, 1 << SCALE_BITS) if special is None else special
+
+
+def ratio(numerator: int, denominator: int) -> float:
+    """Return numerator / denominator rounded once, infinite where it is beyond float64."""
+    try:
+        return numerator / denominator
+    except OverflowError:
+        return math.inf if (numerator < 0) == (denominator < 0) else -math.inf
+
+
+def root_ratio(numerator: int, denominator: int) -> float:
+    """Return √(numerator / denominator) rounded once."""
+    # 2·66 bits of quotient leave 66 bits of root; a last bit that is set where anything was cut
+    # off keeps the rounding to 53 bits right.
+    shift = max(0, 132 - (numerator.bit_length() - denominator.bit_length()))
+    shift += shift & 1
+    quotient, rest = divmod(numerator << shift, denominator)
+    root = math.isqrt(quotient)
+    inexact = rest != 0 or root * root != quotient
+    return ratio(root << 1 | inexact, 1 << (shift // 2 + 1))
+
+
+def total(x: Floats) -> ExactSum:
+    """Return the exact sum of a one-dimensional array."""
+    return _guarded(x, _units)
+
+
+def square_total(x: Floats) -> ExactSum:
+    """Return the exact sum of the squares: both halves of every error-free product are summed."""
+    return _guarded(x, lambda finite: _product_units(finite, finite))
+
+
+def product_total(x: Floats, y: Floats) -> ExactSum:
+    """Return the exact sum of the products x·y, both halves of each.
+
+    A product with a factor 0 counts nothing, even where the other factor is infinite.
+    """
+    if not (math.isfinite(float(x.sum())) and math.isfinite(float(y.sum()))):
+        used = (x != 0.0) & (y != 0.0)
+        x, y = x[used], y[used]
+        finite = np.isfinite(x) & np.isfinite(y)
+        specials = _guarded(x[~finite] * y[~finite], _units)
+        return specials + ExactSum(_product_units(x[finite], y[finite]))
+    return ExactSum(_product_units(x, y))
+
+
+def grouped_units(x: Floats, codes: NDArray[np.intp], groups: int) -> list[int]:
+    """Return the exact sum of each group of a finite array, as whole units of 2⁻²¹⁴⁸.
+
+    ``codes`` are the group numbers, 0 to groups − 1. A group's partial sums are as free of
+    rounding as the whole slice's, so ``np.bincount`` adds them exactly.
+    """
+    sums = [0] * groups
+    for start in range(0, len(x), SLICE):
+        part = codes[start : start + SLICE]
+        for rounded, scale in _rounds(x[start : start + SLICE]):
+            for code, value in enumerate(np.bincount(part, weights=rounded, minlength=groups)):
+                if value != 0.0:
+                    sums[code] += _whole(float(value), scale)
+    return sums
+
+
+def _guarded(x: Floats, units: Callable[[Floats], int]) -> ExactSum:
+    """Sum the finite numbers of x with ``units`` and count the others."""
+    with np.errstate(all="ignore"):
+        suspicious = not math.isfinite(float(x.sum()))
+    if not suspicious:
+        return ExactSum(units(x))
+    finite = np.isfinite(x)
+    return ExactSum(
+        units(x[finite]),
+        int(np.count_nonzero(x == np.inf)),
+        int(np.count_nonzero(x == -np.inf)),
+        int(np.count_nonzero(np.isnan(x))),
+    )
+
+
+def _units(x: Floats) -> int:
+    sums = 0
+    for start in range(0, len(x), SLICE):
+        for rounded, scale in _rounds(x[start : start + SLICE]):
+            sums += _whole(float(np.add.reduce(rounded)), scale)
+    return sums
+
+
+def _whole(value: float, scale: int) -> int:
+    """Return value · 2^scale in units of 2⁻²¹⁴⁸."""
+    numerator, denominator = value.as_integer_ratio()
+    shift = SCALE_BITS + scale + 1 - denominator.bit_length()
+    return numerator << shift if shift >= 0 else numerator >> -shift
+
+
+def _rounds(x: Floats) -> Iterator[tuple[Floats, int]]:
+    """Yield arrays that add up to the finite slice x and whose own sums do not round.
+
+    Each comes with a power of two that it is to be multiplied by.
+    """
+    if len(x) == 0:
+        return
+    largest = max(float(np.maximum.reduce(x)), -float(np.minimum.reduce(x)))
+    scale = 0
+    if largest > HUGE:
+        small = np.abs(x) < TINY
+        if small.any():
+            yield from _rounds(np.where(small, x, 0.0))
+            x = np.where(small, 0.0, x)
+        scale = SCALED
+        x = x * 2.0**-SCALED
+        largest *= 2.0**-SCALED
+    exponent = math.frexp(largest)[1]
+    rounded = np.empty_like(x)
+    rest = x
+    while True:
+        unit = max(exponent - KEPT_BITS, -1074)
+        sigma = math.ldexp(1.5, 52 + unit)  # numbers near it are multiples of 2^unit
+        np.add(rest, sigma, out=rounded)
+        np.subtract(rounded, sigma, out=rounded)
+        yield rounded, scale
+        rest = np.subtract(rest, rounded, out=None if rest is x else rest)
+        if not rest.any():
+            return
+        exponent = unit - 1  # |rest| ≤ half a unit
+
+
+def _product_units(x: Floats, y: Floats) -> int:
+    """Sum the exact products of two finite arrays, as units of 2⁻²¹⁴⁸."""
+    units = 0
+    for start in range(0, len(x), SLICE):
+        a, b = x[start : start + SLICE], y[start : start + SLICE]
+        for part_a, scale_a in _tempered(a):
+            for part_b, scale_b in ((part_a, scale_a),) if b is a else _tempered(b):
+                product, rest = _two_product(part_a, part_b)
+                scale = scale_a + scale_b
+                for half in (product, rest):
+                    for rounded, own in _rounds(half):
+                        units += _whole(float(np.add.reduce(rounded)), own + scale)
+    return units
+
+
+def _tempered(x: Floats) -> list[tuple[Floats, int]]:
+    """Split x into parts whose products neither overflow nor lose bits, each with its scale."""
+    magnitudes = np.abs(x)
+    largest = float(np.maximum.reduce(magnitudes))
+    smallest = float(np.minimum.reduce(magnitudes))
+    if largest < 2.0**400 and (
+        smallest > 2.0**-400 or not np.any((x != 0) & (magnitudes < 2.0**-400))
+    ):
+        return [(x, 0)]
+    parts = []
+    # 2⁻¹⁰⁷⁴ · 2⁶⁵⁰ and 2¹⁰²⁴ · 2⁻⁶⁵⁰ lie between 2⁻⁴²⁴ and 2³⁷⁴.
+    for low, high, scale in (
+        (0.0, 2.0**-400, -650),
+        (2.0**-400, 2.0**400, 0),
+        (2.0**400, math.inf, 650),
+    ):
+        chosen = (magnitudes >= low) & (magnitudes < high) & (x != 0.0)
+        if chosen.any():
+            part = np.where(chosen, x, 0.0)
+            parts.append((np.ldexp(part, -scale), scale))
+    return parts
+
+
+def _two_product(x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """Return x·y rounded, and the rounding error, exactly (Veltkamp's split, Dekker's product)."""
+    product = x * y
+    x_high, x_low = _split(x)
+    y_high, y_low = (x_high, x_low) if y is x else _split(y)
+    rest = x_high * y_high
+    rest -= product
+    rest += x_high * y_low
+    rest += x_low * y_high
+    rest += x_low * y_low
+    return product, rest
+
+
+def _split(x: Floats) -> tuple[Floats, Floats]:
+    high = x * VELTKAMP
+    high -= high - x
+    return high, x - high

@@ -1,0 +1,451 @@
+"""The report: frozen dataclasses that are the JSON schema, and the arithmetic of their figures.
+
+Every figure is an exact ratio of exact sums, or the root of one, rounded once.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lossctl.errors import InputError
+from lossctl.exact import SCALE_BITS, ExactSum, ratio, root_ratio
+from lossctl.scoring import SUM_ERROR, SUM_NOTE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lossctl.scoring import Task
+    from lossctl.state import State, Summary, WorstRow
+
+SCHEMA = "lossctl.report/1"
+ONE = 1 << SCALE_BITS
+LEVELS = (0.05, 0.5, 0.95)
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """The factor φ'(m)/Σw that makes g of w·s: numerator/denominator, or the root of it.
+
+    ``divisor`` is 1/factor rounded once, what a single entry is divided by; 0 stands for a
+    gradient that vanishes.
+    """
+
+    numerator: int
+    denominator: int
+    root: bool = False
+
+    @property
+    def divisor(self) -> float:
+        """1/factor as one float64."""
+        if not self.numerator or not self.denominator:
+            return 0.0
+        make = root_ratio if self.root else ratio
+        return make(self.denominator, self.numerator)
+
+    def entry(self, pull: float) -> float:
+        """Return one entry of the gradient."""
+        divisor = self.divisor
+        return pull / divisor if divisor else 0.0
+
+    def of_ratio(self, numerator: int, denominator: int) -> float:
+        """Return the factor times an exact ratio, rounded once."""
+        if not self.numerator or not self.denominator or not numerator:
+            return 0.0
+        if not self.root:
+            return ratio(numerator * self.numerator, denominator * self.denominator)
+        size = root_ratio(numerator**2 * self.numerator, denominator**2 * self.denominator)
+        return size if numerator > 0 else -size
+
+    def of_root(self, numerator: int, denominator: int) -> float:
+        """Return the factor times the root of an exact ratio, rounded once."""
+        if not self.numerator or not self.denominator or not numerator:
+            return 0.0
+        power = 1 if self.root else 2
+        return root_ratio(numerator * self.numerator**power, denominator * self.denominator**power)
+
+
+UNSCALED = Scale(1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Mean, standard deviation (ddof 0), extremes and quantiles of a stream."""
+
+    mean: float
+    std: float
+    min: float
+    p05: float
+    p50: float
+    p95: float
+    max: float
+
+
+@dataclass(frozen=True, slots=True)
+class PerSample:
+    """The distribution of the ℓᵢ, unweighted, over the rows with w > 0."""
+
+    statistics: Statistics
+    infinite: int
+    quantiles: str
+    histogram: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Gradient:
+    """The distribution and norms of the entries of g."""
+
+    statistics: Statistics
+    l1: float
+    l2: float
+    max_abs: float
+    positive: int
+    negative: int
+    zero: int
+    nonfinite: int
+
+
+@dataclass(frozen=True, slots=True)
+class Worst:
+    """A row to blame."""
+
+    row: int
+    file: str | None
+    line: int | None
+    y: object
+    pred: object
+    loss: float
+    contribution: float
+    share: float | None
+    gradient: float | tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One loss over all rows or over one group."""
+
+    loss: str
+    params: Mapping[str, float]
+    spec: str
+    columns: Mapping[str, Any]
+    group: Mapping[str, str] | None
+    n: int
+    weight: float
+    value: float
+    sum: float
+    per_sample: PerSample | None
+    gradient: Gradient | None
+    worst: tuple[Worst, ...] | None
+    touched: Mapping[str, int]
+    batches: tuple[float, ...] | None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was read, and a result for every loss and group."""
+
+    version: str
+    files: tuple[str, ...]
+    rows: int
+    skipped: int
+    nonfinite: int
+    results: tuple[Result, ...]
+
+    @property
+    def value(self) -> float:
+        """The value, where there is one result only."""
+        if len(self.results) != 1:
+            raise ValueError(f"the report has {len(self.results)} values; read them from .results")
+        return self.results[0].value
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the reader should know and is no error."""
+        return tuple(dict.fromkeys(note for result in self.results for note in result.notes))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as the published schema has it; non-finite numbers are strings."""
+        return {
+            "schema": SCHEMA,
+            "version": self.version,
+            "input": {
+                "files": list(self.files),
+                "rows": self.rows,
+                "skipped": self.skipped,
+                "nonfinite": self.nonfinite,
+            },
+            "results": [_result_dict(result) for result in self.results],
+        }
+
+    def to_json(self, indent: int | None = 2) -> str:
+        """Return the JSON text; numbers are in shortest round-trip form."""
+        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False, allow_nan=False)
+
+    def to_frame(self) -> Any:
+        """Return a pandas DataFrame with a row for every result."""
+        import pandas as pd
+
+        return pd.DataFrame(self.flat())
+
+    def flat(self) -> list[dict[str, Any]]:
+        """Return a flat mapping for every result, as tables have it."""
+        rows = []
+        for result in self.results:
+            row: dict[str, Any] = {"loss": result.spec, **_flat_columns(result)}
+            row.update(result.group or {})
+            row.update(n=result.n, weight=result.weight, value=result.value, sum=result.sum)
+            for name, part in (("loss", result.per_sample), ("gradient", result.gradient)):
+                if part is not None:
+                    figures = _statistics(part.statistics)
+                    row.update({f"{name}_{key}": figure for key, figure in figures.items()})
+            if result.gradient is not None:
+                row.update(gradient_l1=result.gradient.l1, gradient_l2=result.gradient.l2)
+            rows.append(row)
+        return rows
+
+    def _repr_html_(self) -> str:
+        """Return the notebook view."""
+        return str(self.to_frame().to_html(index=False))
+
+
+def make_result(
+    task: Task, state: State, group: Mapping[str, str] | None, plan_summaries: bool, worst: int
+) -> Result:
+    """Return the figures of a state, or raise InputError where there are none."""
+    where = "" if group is None else f" in group {', '.join(group.values())}"
+    if state.rows == 0:
+        raise InputError(f"no rows to score{where}")
+    if state.weight.units == 0:
+        raise InputError(f"all weights are zero{where}")
+    notes = _mass_notes(task, state, where) + _sum_notes(task, state)
+    value, scale = value_and_scale(task, state)
+    loss = float(state.loss)
+    return Result(
+        loss=task.bound.loss.name,
+        params=dict(task.bound.params),
+        spec=task.bound.spec,
+        columns={
+            "y": list(task.columns.y) or None,
+            "pred": list(task.columns.pred),
+            "weight": task.columns.weight,
+            "classes": list(task.columns.classes) if task.columns.classes else None,
+        },
+        group=group,
+        n=state.rows,
+        weight=float(state.weight),
+        value=value,
+        sum=loss,
+        per_sample=_per_sample(state.per_sample) if plan_summaries else None,
+        gradient=_gradient(state, scale) if plan_summaries else None,
+        worst=tuple(_worst(task, state, row, scale, loss) for row in state.worst)
+        if worst
+        else None,
+        touched={
+            "clipped": state.touched.clipped,
+            "normalized": state.touched.normalized,
+            "ignored": state.touched.ignored,
+        },
+        batches=_batches(task, state),
+        notes=notes,
+    )
+
+
+def value_and_scale(task: Task, state: State) -> tuple[float, Scale]:
+    """Return the value L = φ(m) and the factor of its gradient."""
+    if task.whole:
+        return float(state.loss), UNSCALED
+    value = _aggregate(task, state.weight, state.loss)
+    weight, loss = state.weight.units, state.loss.units
+    if task.bound.loss.aggregate == "root":
+        finite = state.loss.special is None
+        return value, Scale(ONE * ONE, 4 * loss * weight if finite else 0, root=True)
+    return value, Scale(ONE, weight)
+
+
+def _aggregate(task: Task, weight: ExactSum, loss: ExactSum) -> float:
+    """Return φ(Σwℓ / Σw), rounded once."""
+    if loss.special is not None:
+        return loss.special
+    if not weight.units:
+        return math.nan
+    make = root_ratio if task.bound.loss.aggregate == "root" else ratio
+    return make(loss.units, weight.units)
+
+
+def _batches(task: Task, state: State) -> tuple[float, ...] | None:
+    if not state.batches:
+        return None
+    return tuple(_aggregate(task, *state.batches[number]) for number in sorted(state.batches))
+
+
+def _mass_notes(task: Task, state: State, where: str) -> tuple[str, ...]:
+    """Refuse a column that is no distribution; a note where it is one only nearly."""
+    if not task.whole:
+        return ()
+    notes = []
+    masses = [(task.columns.pred[0], state.pred_mass)]
+    if task.columns.y:
+        masses.append((task.columns.y[0], state.y_mass))
+    for name, mass in masses:
+        gap = abs(float(mass) - 1.0)
+        found = f"{name} sums to {float(mass):.9g}{where}"
+        if gap > SUM_ERROR:
+            raise InputError(f"a distribution must sum to 1; {found}")
+        if gap > SUM_NOTE:
+            notes.append(f"{found}, not to 1")
+    return tuple(notes)
+
+
+def _sum_notes(task: Task, state: State) -> tuple[str, ...]:
+    rows = state.touched.uneven
+    if not rows:
+        return ()
+    names = f"{task.columns.pred[0]}…{task.columns.pred[-1]}"
+    return (
+        f"{names}: {rows} of {state.rows} rows sum to 1 only within 1e-2 (--normalize rescales)",
+    )
+
+
+def _spread(summary: Summary) -> tuple[int, int]:
+    """Return the variance as an exact ratio: (n Σx² − (Σx)²) / n², in units that are whole."""
+    n = summary.count
+    numerator = n * summary.squares.units * ONE - summary.total.units**2
+    return numerator, n * n * ONE * ONE
+
+
+def _describe(summary: Summary, scale: Scale) -> Statistics:
+    if not summary.count:
+        return Statistics(*[math.nan] * 7)
+    low, high = summary.low, summary.high
+    quantiles = summary.quantiles.at(LEVELS, low, high)
+    special = summary.total.special
+    if special is None:
+        mean = scale.of_ratio(summary.total.units, summary.count * ONE)
+        std = scale.of_root(*_spread(summary))
+    else:
+        mean, std = special, math.nan
+    figures = [scale.entry(figure) for figure in (low, *quantiles, high)]
+    return Statistics(mean, std, *figures)
+
+
+def _per_sample(summary: Summary) -> PerSample:
+    quantiles = summary.quantiles
+    return PerSample(
+        statistics=_describe(summary, UNSCALED),
+        infinite=summary.total.positive_infinities,
+        quantiles="exact" if quantiles.exact else "approximate",
+        histogram=quantiles.histogram(summary.low, summary.high),
+    )
+
+
+def _gradient(state: State, scale: Scale) -> Gradient:
+    summary, signs = state.gradient, state.signs
+    nonfinite = summary.count - signs.positive - signs.negative - signs.zero
+    infinities = summary.total.positive_infinities + summary.total.negative_infinities
+    special = signs.magnitudes.special
+    statistics = _describe(summary, scale)
+    return Gradient(
+        statistics=statistics,
+        l1=scale.of_ratio(signs.magnitudes.units, ONE) if special is None else special,
+        l2=scale.of_root(summary.squares.units, ONE) if special is None else special,
+        max_abs=max(abs(statistics.min), abs(statistics.max)),
+        positive=signs.positive - summary.total.positive_infinities,
+        negative=signs.negative - summary.total.negative_infinities,
+        zero=signs.zero,
+        nonfinite=nonfinite + infinities,
+    )
+
+
+def _worst(task: Task, state: State, row: WorstRow, scale: Scale, loss: float) -> Worst:
+    """Return contribution, share and gradient of a row; the formulas of ``samples``."""
+    entries = tuple(scale.entry(pull) for pull in row.slope)
+    divisor = 1.0 if task.whole else float(state.weight)
+    return Worst(
+        row=row.row,
+        file=row.file,
+        line=row.line,
+        y=row.y,
+        pred=row.pred,
+        loss=row.loss,
+        contribution=row.weighted / divisor,
+        share=row.weighted / loss if loss and math.isfinite(loss) else None,
+        gradient=entries[0] if len(entries) == 1 else entries,
+    )
+
+
+def _result_dict(result: Result) -> dict[str, Any]:
+    per_sample, gradient = result.per_sample, result.gradient
+    return {
+        "loss": result.loss,
+        "params": {key: _json(number) for key, number in result.params.items()},
+        "spec": result.spec,
+        "columns": dict(result.columns),
+        "group": None if result.group is None else dict(result.group),
+        "n": result.n,
+        "weight": _json(result.weight),
+        "value": _json(result.value),
+        "sum": _json(result.sum),
+        "per_sample": None
+        if per_sample is None
+        else {
+            **_json(_statistics(per_sample.statistics)),
+            "infinite": per_sample.infinite,
+            "quantiles": per_sample.quantiles,
+        },
+        "gradient": None
+        if gradient is None
+        else {
+            **_json(_statistics(gradient.statistics)),
+            "l1": _json(gradient.l1),
+            "l2": _json(gradient.l2),
+            "max_abs": _json(gradient.max_abs),
+            "positive": gradient.positive,
+            "negative": gradient.negative,
+            "zero": gradient.zero,
+            "nonfinite": gradient.nonfinite,
+        },
+        "worst": None
+        if result.worst is None
+        else [
+            {
+                "row": row.row,
+                "file": row.file,
+                "line": row.line,
+                "y": _json(row.y),
+                "pred": _json(row.pred),
+                "loss": _json(row.loss),
+                "contribution": _json(row.contribution),
+                "share": _json(row.share),
+                "gradient": _json(row.gradient),
+            }
+            for row in result.worst
+        ],
+        "touched": dict(result.touched),
+        "batches": None if result.batches is None else _json(result.batches),
+    }
+
+
+def _statistics(figures: Statistics) -> dict[str, float]:
+    return {name: getattr(figures, name) for name in Statistics.__slots__}
+
+
+def _flat_columns(result: Result) -> dict[str, Any]:
+    columns = result.columns
+    return {
+        "y": ",".join(columns["y"] or ()) or None,
+        "pred": ",".join(columns["pred"]),
+    }
+
+
+def _json(value: Any) -> Any:
+    """Return the value with non-finite numbers as strings, and tuples as lists."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, (list, tuple)):
+        return [_json(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _json(item) for key, item in value.items()}
+    return value

@@ -1,0 +1,384 @@
+"""One loss bound to its columns: rows in, per-sample losses and slopes out.
+
+This is where labels become classes, domains are checked, weights are made, and predictions that
+the user asked to have clipped or rescaled are counted. Pure functions on numpy arrays.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lossctl.batch import Batch, Text
+from lossctl.errors import UsageError
+from lossctl.losses.domain import UNIT
+from lossctl.losses.registry import BoundLoss, Slope
+from lossctl.losses.rows import one_hot, row_sum
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Labels = NDArray[np.intp]
+
+SUM_NOTE = 1e-6  # beyond it, a distribution that does not sum to 1 is worth a note
+SUM_ERROR = 1e-2  # beyond it, an error: it is no distribution
+TRUTHS = {"true": 1.0, "false": 0.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The columns that a loss reads; ``classes`` are the class names of k predictions."""
+
+    y: tuple[str, ...]
+    pred: tuple[str, ...]
+    weight: str | None = None
+    classes: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the user asked of the rows: how outputs are reduced, labels read, weights made."""
+
+    outputs_sum: bool = False
+    positive: str | None = None
+    ignore: str | None = None
+    class_weight: Mapping[str, float] = field(default_factory=dict)
+    normalize: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """How many rows were altered because it was asked for, and how many sum to 1 only nearly."""
+
+    clipped: int = 0
+    normalized: int = 0
+    ignored: int = 0
+    uneven: int = 0
+
+    def __add__(self, other: Touched) -> Touched:
+        """Add the counts."""
+        return Touched(
+            self.clipped + other.clipped,
+            self.normalized + other.normalized,
+            self.ignored + other.ignored,
+            self.uneven + other.uneven,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Per-sample losses (n), the function of the slopes (n or n × k) and weights of some rows.
+
+    ``batch`` holds the rows that were scored: fewer than came in where labels are ignored.
+    ``weight`` is None where every row counts 1. ``y`` and ``pred`` are as the kernel saw them.
+    """
+
+    batch: Batch
+    loss: Floats
+    slope: Slope
+    weight: Floats | None
+    touched: Touched
+    y: Floats | Labels | None
+    pred: Floats
+
+
+@dataclass(frozen=True)
+class Task:
+    """A loss, its parameters, its columns and the rules: all that decides a row's number."""
+
+    bound: BoundLoss
+    columns: Columns
+    rules: Rules = field(default_factory=Rules)
+
+    @property
+    def whole(self) -> bool:
+        """Whether the column is one distribution, whose terms add up to the value."""
+        return self.bound.loss.kind == "distribution" and len(self.columns.pred) == 1
+
+    @property
+    def labelled(self) -> bool:
+        """Whether y is one column of labels that name one of the k prediction columns."""
+        many = len(self.columns.pred) > 1 and len(self.columns.y) == 1
+        return many and self.bound.loss.kind != "distribution"
+
+    @property
+    def binary(self) -> bool:
+        """Whether y is one column that says whether it happened."""
+        loss = self.bound.loss
+        return loss.kind == "elementwise" and loss.labels == "binary" and not self.labelled
+
+    @property
+    def text_truth(self) -> bool:
+        """Whether the labels are read as text."""
+        return self.labelled or (self.binary and self.rules.positive is not None)
+
+    @cached_property
+    def class_weights(self) -> Floats | None:
+        """The weight of each class in the order of the prediction columns; None without any."""
+        weights = self.rules.class_weight
+        if not weights:
+            return None
+        classes = self.columns.classes or ("0", "1")
+        found = np.ones(len(classes))
+        for label, weight in weights.items():
+            position = class_position(label, classes)
+            if position is None and not (self.binary and self.rules.positive):
+                known = ", ".join(classes[:10])
+                raise UsageError(f"--class-weight: '{label}' is no class; the classes are {known}")
+            if position is not None:
+                found[position] = weight
+        return found
+
+
+def class_position(label: str, classes: tuple[str, ...]) -> int | None:
+    """Return the class that a label names, None where it names none.
+
+    A number names the class that is the same number, other text the class of that name, and where
+    no class is a number, a whole number is a 0-based position.
+    """
+    if label in classes:
+        return classes.index(label)
+    number = _number(label)
+    if number is None:
+        return None
+    values = [_number(name) for name in classes]
+    if number in values:
+        return values.index(number)
+    positional = all(value is None for value in values)
+    if positional and number.is_integer() and 0 <= number < len(classes):
+        return int(number)
+    return None
+
+
+def same_label(a: str, b: str) -> bool:
+    """Whether two labels are the same text or the same number."""
+    return a == b or ((number := _number(a)) is not None and number == _number(b))
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text) if text.isascii() and "_" not in text else math.nan
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def score(task: Task, batch: Batch) -> Scores:
+    """Return losses, slopes and weights of a batch, or raise InputError with the row."""
+    batch, ignored = _without_ignored(task, batch)
+    loss = task.bound.loss
+    pred = _stack(batch, task.columns.pred)
+    y = _truth(task, batch)
+    _check_predictions(task, batch, pred)
+    pred, normalized, uneven = _on_simplex(task, batch, pred)
+    if loss.kind != "elementwise" and loss.simplex and y is not None and len(task.columns.y) > 1:
+        _check_sums(task, batch, y, task.columns.y)
+    weight = _weights(task, batch, y)
+    value, slope = loss.kernel(y, pred, **task.bound.params)
+    value, slope = _reduce(task, value, slope)
+    touched = Touched(_clipped(task, pred), normalized, ignored, uneven)
+    return Scores(batch, value, slope, weight, touched, y, pred)
+
+
+def _without_ignored(task: Task, batch: Batch) -> tuple[Batch, int]:
+    """Leave out the rows whose label is the one to ignore."""
+    label = task.rules.ignore
+    if label is None or len(task.columns.y) != 1:
+        return batch, 0
+    column = truth_column(task, batch)
+    if isinstance(column, Text):
+        same = np.array([same_label(name, label) for name in column.names], dtype=bool)
+        out = same[column.codes]
+    else:
+        number = _number(label)
+        out = np.zeros(batch.size, dtype=bool) if number is None else column == number
+    if not out.any():
+        return batch, 0
+    return batch.take(np.flatnonzero(~out)), int(np.count_nonzero(out))
+
+
+def truth_column(task: Task, batch: Batch) -> Floats | Text:
+    """Return the one column of the truth as the file holds it."""
+    name = task.columns.y[0]
+    return batch.texts[name] if task.text_truth else batch.columns[name]
+
+
+def _stack(batch: Batch, names: tuple[str, ...]) -> Floats:
+    """Return one column as n numbers, several as n × k, each column contiguous."""
+    if len(names) == 1:
+        return batch.numbers(names[0])
+    stacked = np.empty((len(names), batch.size))
+    for row, name in zip(stacked, names, strict=True):
+        row[:] = batch.numbers(name)
+    return stacked.T
+
+
+def _truth(task: Task, batch: Batch) -> Floats | Labels | None:
+    """Return y as the kernel takes it."""
+    loss, columns = task.bound.loss, task.columns
+    if loss.y is None:
+        return None
+    if task.labelled:
+        codes = _codes(task, batch)
+        return codes if loss.kind == "classes" else one_hot(codes, len(columns.pred))
+    if len(columns.y) == 1:
+        column = truth_column(task, batch)
+        y = _binary(task, batch, column) if isinstance(column, Text) else column
+    else:
+        y = _stack(batch, columns.y)
+    if not loss.y.holds(y):
+        index, name = _first(y, loss.y.first_outside, columns.y)
+        found = y.reshape(batch.size, -1)[index, columns.y.index(name)]
+        what = "a label must be 0, 1 or between" if task.binary else f"y must be in {loss.y}"
+        advice = ". Labels that are text? Use --positive." if task.binary else ""
+        raise batch.error(index, name, f"{what}, got {found:g}{advice}")
+    return y
+
+
+def _codes(task: Task, batch: Batch) -> Labels:
+    """Return the class position of every row's label."""
+    name = task.columns.y[0]
+    column = batch.texts[name]
+    assert task.columns.classes is not None
+    positions = [class_position(label, task.columns.classes) for label in column.names]
+    table = np.array([-1 if at is None else at for at in positions], dtype=np.intp)
+    codes = table[column.codes] if len(table) else np.empty(0, dtype=np.intp)
+    if batch.size and int(codes.min()) < 0:
+        index = int(np.argmax(codes < 0))
+        known = ", ".join(task.columns.classes[:10])
+        raise batch.error(
+            index, name, f"'{column.cell(index)}' is no class; the classes are {known}"
+        )
+    return codes
+
+
+def _binary(task: Task, batch: Batch, column: Text) -> Floats:
+    """Return 1 for the rows whose label says that it happened."""
+    positive = task.rules.positive
+    values = []
+    for label in column.names:
+        if positive is not None:
+            values.append(1.0 if same_label(label, positive) else 0.0)
+        else:
+            number = TRUTHS.get(label.strip().lower(), _number(label))
+            values.append(math.nan if number is None else number)
+    y = np.array(values)[column.codes] if values else np.empty(0)
+    if np.isnan(y).any():
+        index = int(np.argmax(np.isnan(y)))
+        raise batch.error(
+            index,
+            task.columns.y[0],
+            f"a label must be 0, 1, true or false, got '{column.cell(index)}'."
+            f" Name the one that counts as 1: --positive '{column.cell(index)}'",
+        )
+    return y
+
+
+def _check_predictions(task: Task, batch: Batch, pred: Floats) -> None:
+    loss = task.bound.loss
+    if not loss.pred.holds(pred):
+        index, name = _first(pred, loss.pred.first_outside, task.columns.pred)
+        found = pred.reshape(batch.size, -1)[index, task.columns.pred.index(name)]
+        what = "p" if loss.pred == UNIT else "ŷ"
+        hint = f". {loss.hint}" if loss.hint else ""
+        raise batch.error(index, name, f"{what} must be in {loss.pred}, got {found!s}{hint}")
+    if loss.kind == "classes" and loss.pred.infinite and not math.isfinite(float(pred.sum())):
+        with np.errstate(all="ignore"):
+            many = (np.isposinf(pred).sum(axis=1) > 1) | np.isneginf(pred).all(axis=1)
+        if many.any():
+            raise batch.error(
+                int(np.argmax(many)), task.columns.pred[0], "at most one logit of a row may be ∞"
+            )
+
+
+def _first(
+    x: Floats, first_outside: Callable[[Floats], int], names: tuple[str, ...]
+) -> tuple[int, str]:
+    """Return the row and the column of the first offending cell, row by row."""
+    index, column = divmod(first_outside(x.ravel()), len(names))
+    return index, names[column]
+
+
+def _on_simplex(task: Task, batch: Batch, pred: Floats) -> tuple[Floats, int, int]:
+    """Check that a row's probabilities sum to 1, or rescale them where that was asked for."""
+    if not task.bound.loss.simplex or pred.ndim == 1:
+        return pred, 0, 0
+    if not task.rules.normalize:
+        return pred, 0, _check_sums(task, batch, pred, task.columns.pred)
+    sums = row_sum(pred)
+    if not sums.all():
+        index = int(np.argmax(sums == 0.0))
+        raise batch.error(index, task.columns.pred[0], "the probabilities of a row are all 0")
+    off = sums != 1.0
+    scaled = np.where(off[:, np.newaxis], pred / sums[:, np.newaxis], pred)
+    return scaled, int(np.count_nonzero(off)), 0
+
+
+def _check_sums(task: Task, batch: Batch, x: Floats, names: tuple[str, ...]) -> int:
+    """Refuse rows that are no distribution; count those that are one only nearly."""
+    gaps = np.abs(row_sum(x) - 1.0)
+    if (gaps > SUM_ERROR).any():
+        index = int(np.argmax(gaps > SUM_ERROR))
+        raise batch.error(
+            index,
+            f"{names[0]}…{names[-1]}",
+            f"the {len(names)} shares of a row must sum to 1, got {row_sum(x[index]):.6g}."
+            + (" Rescale them? Use --normalize." if names == task.columns.pred else ""),
+        )
+    return int(np.count_nonzero(gaps > SUM_NOTE))
+
+
+def _weights(task: Task, batch: Batch, y: Floats | Labels | None) -> Floats | None:
+    """Return a row's weight: its own, times the class weights of its targets."""
+    name = task.columns.weight
+    weight = None if name is None else batch.numbers(name)
+    if name is not None and weight is not None and batch.size and float(weight.min()) < 0.0:
+        index = int(np.argmax(weight < 0.0))
+        raise batch.error(index, name, f"a weight must be 0 or more, got {weight[index]:g}")
+    classes = task.class_weights
+    if classes is None or y is None:
+        return weight
+    factor = _class_factor(task, batch, y, classes)
+    return factor if weight is None else weight * factor
+
+
+def _class_factor(task: Task, batch: Batch, y: Floats | Labels, classes: Floats) -> Floats:
+    column = truth_column(task, batch)
+    if task.binary and task.rules.positive is not None and isinstance(column, Text):
+        weights = task.rules.class_weight
+        table = [
+            next((w for label, w in weights.items() if same_label(label, name)), 1.0)
+            for name in column.names
+        ]
+        return np.array(table)[column.codes]
+    if y.dtype.kind == "i":
+        return classes[y]
+    if task.binary and y.ndim == 1:
+        return y * classes[1] + (1.0 - y) * classes[0]
+    return row_sum(y * classes)
+
+
+def _reduce(task: Task, value: Floats, slope: Slope) -> tuple[Floats, Slope]:
+    """Make one loss a row out of k terms: their mean, or their sum."""
+    kind = task.bound.loss.kind
+    if kind == "classes" or value.ndim == 1:
+        return value, slope
+    if kind == "distribution" or task.rules.outputs_sum:
+        return row_sum(value), slope
+    k = value.shape[-1]
+    return row_sum(value) / k, lambda: slope() / k
+
+
+def _clipped(task: Task, pred: Floats) -> int:
+    clip = task.bound.loss.clip
+    eps = task.bound.params[clip] if clip else 0.0
+    if not eps:
+        return 0
+    moved = (pred < eps) | (pred > 1.0 - eps)
+    return int(np.count_nonzero(moved if moved.ndim == 1 else moved.any(axis=1)))

@@ -1,0 +1,1 @@
+"""Bytes, tables and arrays in; batches out. One module per format."""

@@ -1,0 +1,118 @@
+"""Tables that are in memory already: mappings of arrays, pandas and polars DataFrames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lossctl.batch import Batch, Lines, Text
+from lossctl.errors import InputError
+from lossctl.sources.numbers import is_missing, is_number
+from lossctl.sources.table import Counts, Parsed, Placer, Want
+
+ROWS = 1 << 20  # a batch: enough that handing it to a thread costs nothing
+
+
+class ArrayTable:
+    """Columns in memory as a table."""
+
+    first_file = None
+
+    def __init__(self, data: Mapping[str, Any] | Any) -> None:
+        """Take the columns; none is copied that is float64 already."""
+        columns = _columns(data)
+        sizes = {name: len(column) for name, column in columns.items()}
+        if len(set(sizes.values())) > 1:
+            raise InputError(f"the columns differ in length: {sizes}")
+        self._columns = columns
+        self._size = next(iter(sizes.values()), 0)
+        self._wants: tuple[Want, ...] = ()
+        self._placer = Placer(())
+        self._ready: dict[Want, NDArray[np.float64] | Text] = {}
+        self.names = tuple(columns)
+
+    @property
+    def small(self) -> bool:
+        """Whether one batch holds it."""
+        return self._size <= ROWS
+
+    def want(self, wants: Sequence[Want], *, skip: bool, fast: bool = True) -> None:  # noqa: ARG002 - the arrays have one reader
+        """Say which columns are read, and what becomes of rows that lack a value."""
+        self._wants = tuple(wants)
+        self._placer = Placer(self._wants, skip)
+        self._ready = {want: _typed(self._columns[want.name], want) for want in wants}
+
+    def blocks(self) -> Iterator[tuple[int, int]]:
+        """Yield the ranges of rows in order."""
+        for start in range(0, self._size, ROWS):
+            yield start, min(start + ROWS, self._size)
+
+    def parse(self, block: tuple[int, int]) -> Parsed:
+        """Return the columns of a range, as views."""
+        start, stop = block
+        return Parsed(stop - start, {want: x[start:stop] for want, x in self._ready.items()})
+
+    def place(self, parsed: Parsed) -> Batch:
+        """Number the rows."""
+        return self._placer.place(parsed, None, Lines())
+
+    def finish(self) -> Counts:
+        """Check what only the whole input tells, and return the counts."""
+        counts = self._placer.finish()
+        if not counts.rows:
+            raise InputError("the data have no rows")
+        return counts
+
+
+def _columns(data: Any) -> dict[str, Any]:
+    """Return the columns of a mapping or a DataFrame by name."""
+    if isinstance(data, Mapping):
+        return {str(name): np.asarray(column) for name, column in data.items()}
+    if hasattr(data, "get_column"):  # polars
+        return {name: data.get_column(name).to_numpy() for name in data.columns}
+    if hasattr(data, "columns") and hasattr(data, "iloc"):  # pandas
+        names = [str(name) for name in data.columns]
+        if len(set(names)) < len(names):
+            raise InputError("two columns of the DataFrame have the same name")
+        return {
+            name: data.iloc[:, position].to_numpy(na_value=None)
+            if data.dtypes.iloc[position].name in ("string", "str", "category", "boolean")
+            else data.iloc[:, position].to_numpy()
+            for position, name in enumerate(names)
+        }
+    raise InputError(f"data must be a path, a DataFrame or a mapping, got {type(data).__name__}")
+
+
+def _typed(column: NDArray[Any], want: Want) -> NDArray[np.float64] | Text:
+    """Return a column as float64 numbers or as text, as it is wanted."""
+    if column.ndim != 1:
+        raise InputError(f"must be one-dimensional, has shape {column.shape}", column=want.name)
+    numeric = column.dtype.kind in "fiub"
+    if numeric and want.numeric:
+        return column.astype(np.float64, copy=False)
+    cells = [_spelled(cell) for cell in column.tolist()]
+    if want.numeric:
+        bad = next((i for i, c in enumerate(cells) if not (is_number(c) or is_missing(c))), None)
+        if bad is None:
+            return np.array([np.nan if is_missing(c) else float(c) for c in cells])
+        if want.kind == "number":
+            raise InputError(
+                f"row {bad + 1}: must be a number, got '{cells[bad]}'", column=want.name
+            )
+    names: dict[str, int] = {}
+    codes = np.array([names.setdefault(cell, len(names)) for cell in cells], dtype=np.intp)
+    return Text(codes, tuple(names))
+
+
+def _spelled(cell: object) -> str:
+    """Return a cell as a file would hold it."""
+    if cell is None or cell != cell:
+        return ""
+    if isinstance(cell, bool):
+        return str(cell).lower()
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    return str(cell)

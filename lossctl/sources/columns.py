@@ -1,0 +1,187 @@
+"""Which columns a loss reads: what the user named, else what the names say."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lossctl.errors import InputError, UsageError
+from lossctl.scoring import Columns
+from lossctl.sources.numbers import is_number
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lossctl.losses.registry import Loss
+
+TRUTH = frozenset(
+    ["y", "y_true", "true", "truth", "target", "label", "actual", "observed", "ground_truth"]
+    + ["정답", "실제값"]
+)
+PREDICTION = frozenset(
+    ["ŷ", "yhat", "y_hat", "y_pred", "pred", "prediction", "predicted", "score", "prob", "p"]
+    + ["logit", "예측", "예측값"]
+)
+ANONYMOUS = frozenset(["", "id", "index"])
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The columns that a selector names, and what its star matched in each."""
+
+    names: tuple[str, ...]
+    stars: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The column names of an input, and what to call it in messages."""
+
+    names: tuple[str, ...]
+    file: str | None = None
+    headed: bool = True
+
+    def error(self, message: str) -> InputError:
+        """Return the error that also lists the columns."""
+        return InputError(f"{message}; the columns are {_listed(self.names)}", file=self.file)
+
+
+def choose(
+    header: Header, loss: Loss, y: str | None, pred: str | None, weight: str | None
+) -> Columns:
+    """Return the columns that a loss reads, or raise InputError or UsageError.
+
+    ``y``, ``pred`` and ``weight`` are selectors: a name, a 1-based position, a list with commas
+    or a glob.
+    """
+    predictions = None if pred is None else select(header, pred)
+    truths = None if y is None else select(header, y)
+    if loss.y is None:
+        if truths is not None and y is not None:
+            truths = None
+        predictions = predictions or _only(header) or _default(header, loss, "pred", ())
+        chosen = _paired(header, loss, None, predictions)
+    else:
+        taken = predictions.names if predictions else ()
+        truths = truths or _default(header, loss, "y", taken)
+        predictions = predictions or _default(header, loss, "pred", truths.names)
+        chosen = _paired(header, loss, truths, predictions)
+    weights = None if weight is None else select(header, weight)
+    if weights is not None and len(weights.names) != 1:
+        raise UsageError(f"-w takes one column, got {_listed(weights.names)}")
+    columns = Columns(chosen.y, chosen.pred, weights.names[0] if weights else None, chosen.classes)
+    if header.headed:
+        _check_header(header, columns)
+    return columns
+
+
+def select(header: Header, selector: str) -> Chosen:
+    """Return the columns that a selector names."""
+    names = header.names
+    count = names.count(selector)
+    if count == 1:
+        return Chosen((selector,))
+    if count > 1:
+        positions = ", ".join(str(i + 1) for i, name in enumerate(names) if name == selector)
+        raise header.error(f"{count} columns are called '{selector}' (positions {positions})")
+    if selector.isascii() and selector.isdigit():
+        position = int(selector)
+        if 1 <= position <= len(names):
+            return Chosen((names[position - 1],))
+        raise header.error(f"there is no column {position}")
+    if any(char in selector for char in "*?["):
+        return _glob(header, selector)
+    if "," in selector:
+        parts = next(csv.reader([selector]))
+        return Chosen(tuple(name for part in parts for name in select(header, part).names))
+    near = difflib.get_close_matches(selector, names, n=1)
+    advice = f" (did you mean '{near[0]}'?)" if near else ""
+    raise header.error(f"there is no column '{selector}'{advice}")
+
+
+def _glob(header: Header, selector: str) -> Chosen:
+    """Return the columns that a pattern matches; ``*`` is any text, ``?`` one character."""
+    pattern = ""
+    for char in selector:
+        pattern += "(.*)" if char == "*" else "(.)" if char == "?" else re.escape(char)
+    matches = [(name, re.fullmatch(pattern, name)) for name in header.names]
+    found = [(name, "".join(match.groups())) for name, match in matches if match]
+    if not found:
+        raise header.error(f"no column matches '{selector}'")
+    return Chosen(tuple(name for name, _ in found), tuple(star for _, star in found))
+
+
+def _default(header: Header, loss: Loss, role: str, taken: Sequence[str]) -> Chosen:
+    """Return the one column whose name says its role, else the one that position gives it."""
+    flag, known = ("-y", TRUTH) if role == "y" else ("-p", PREDICTION)
+    free = [name for name in header.names if name not in taken]
+    named = [name for name in free if name.casefold() in known]
+    if len(named) == 1:
+        return Chosen((named[0],))
+    if len(named) > 1:
+        raise header.error(f"which column is {_ROLES[role]}? {_listed(named)} could be; use {flag}")
+    plain = all(name.casefold() not in ANONYMOUS for name in header.names)
+    if len(header.names) == 2 and plain:
+        if taken:
+            return Chosen((free[0],)) if free else Chosen((header.names[0],))
+        return Chosen((header.names[0 if role == "y" else 1],))
+    if loss.kind == "classes" and role == "pred":
+        raise header.error(f"{loss.name} takes a column for every class; use {flag} 'p_*'")
+    raise header.error(f"which column is {_ROLES[role]}? Use {flag}")
+
+
+_ROLES = {"y": "the truth y", "pred": "the prediction ŷ"}
+
+
+def _only(header: Header) -> Chosen | None:
+    return Chosen(header.names) if len(header.names) == 1 else None
+
+
+def _paired(header: Header, loss: Loss, y: Chosen | None, pred: Chosen) -> Columns:
+    """Match truth and prediction columns: one to one, k to k by class, or a label to k."""
+    repeated = [name for name in pred.names if pred.names.count(name) > 1]
+    if repeated:
+        raise UsageError(f"-p names column '{repeated[0]}' twice")
+    k = len(pred.names)
+    if loss.kind == "classes" and k < 2:
+        raise header.error(f"{loss.name} takes a column for every class, got {k}; use -p 'p_*'")
+    classes = pred.stars or pred.names
+    if y is None:
+        return Columns((), pred.names)
+    if len(y.names) == 1 and k > 1:
+        if loss.kind == "distribution":
+            raise header.error(f"{loss.name} compares distributions: {k} predictions, one truth")
+        return Columns(y.names, pred.names, None, classes)
+    if len(y.names) != k:
+        raise header.error(f"{len(y.names)} truth columns and {k} prediction columns do not match")
+    if y.stars and pred.stars and k > 1:
+        if set(y.stars) != set(pred.stars):
+            odd = sorted(set(y.stars) ^ set(pred.stars))
+            raise header.error(f"-y and -p match different names: {_listed(odd)}")
+        by_star = dict(zip(y.stars, y.names, strict=True))
+        return Columns(
+            tuple(by_star[star] for star in pred.stars),
+            pred.names,
+            None,
+            classes if loss.kind == "classes" else None,
+        )
+    return Columns(y.names, pred.names, None, classes if loss.kind == "classes" else None)
+
+
+def _check_header(header: Header, columns: Columns) -> None:
+    """Refuse a header in which a used name is a number: it is the first row of data."""
+    for name in (*columns.y, *columns.pred, columns.weight):
+        if name is not None and is_number(name):
+            raise InputError(
+                f"'{name}' is a number where a column name is due: no header? Use --no-header.",
+                file=header.file,
+                line=1,
+            )
+
+
+def _listed(names: Sequence[str], limit: int = 12) -> str:
+    shown = ", ".join(names[:limit]) or "none"
+    return f"{shown}, … ({len(names)} in all)" if len(names) > limit else shown

@@ -1,0 +1,164 @@
+"""The fast reader of CSV: polars parses a block, or the block is declined.
+
+Declining is always sound: the reference reader then decides. What polars would read in silence
+and wrongly is looked for here, at a cost far below that of parsing:
+
+- quotes out of place, NUL bytes and lone carriage returns;
+- rows that are too short: polars fills them with nulls, so the last column is always read, and a
+  null in it calls for an exact look at every row;
+- rows that are too long: without quotes, where no row is short, the number of delimiters tells;
+  with quotes, polars refuses them itself as long as every column is read.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from lossctl.batch import Text
+from lossctl.sources.cut import NEWLINE, misplaced_quote, record_offsets
+from lossctl.sources.numbers import BLANKS, MISSING
+from lossctl.sources.table import Parsed, Want
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import polars as pl
+    from numpy.typing import NDArray
+
+REPLACEMENT = "\ufffd"
+
+
+def prepare(threads: int) -> None:
+    """Load polars, with as many threads of its own as the run may use."""
+    os.environ.setdefault("POLARS_MAX_THREADS", str(threads))
+    import polars  # noqa: F401 - loaded here, before threads share it
+
+
+def parse(block: bytes, delimiter: str, width: int, wants: Sequence[Want]) -> Parsed | None:
+    """Return the wanted columns of a block, or None where the reference reader must decide."""
+    import polars as pl
+
+    if b"\0" in block or block.count(b"\r") != block.count(b"\r\n"):
+        return None
+    quoted = b'"' in block
+    if quoted and misplaced_quote(block, delimiter) is not None:
+        return None
+    data = np.frombuffer(block, dtype=np.uint8)
+    newlines = int(np.count_nonzero(data == NEWLINE)) + (not block.endswith(b"\n"))
+    offsets = record_offsets(block) if quoted else None
+    size = newlines if offsets is None else len(offsets)
+
+    for attempt in ("typed", "text"):
+        typed = attempt == "typed"
+        schema: dict[str, Any] = {f"c{index}": pl.String for index in range(width)}
+        if typed:
+            as_text = {want.index for want in wants if not want.numeric}
+            schema.update(
+                (f"c{want.index}", pl.Float64) for want in wants if want.index not in as_text
+            )
+        names = list(schema)
+        needed = sorted({want.index for want in wants} | {width - 1})
+        frame = _scan(
+            pl,
+            block,
+            schema,
+            names if quoted else [names[index] for index in needed],
+            delimiter,
+            quoted,
+            "utf8" if typed else "utf8-lossy",
+        )
+        if frame is None:
+            continue
+        if frame.height != size:
+            return None
+        if frame[names[-1]].null_count() and (
+            quoted or width == 1 or not _all_full(data, delimiter, width)
+        ):
+            return None
+        if not quoted and np.count_nonzero(data == ord(delimiter)) != (width - 1) * size:
+            return None
+        columns = {}
+        for want in wants:
+            column = _column(pl, frame[names[want.index]], want)
+            if column is None:
+                break
+            columns[want] = column
+        else:
+            plain = offsets is None or newlines == size
+            return Parsed(size, columns, newlines, None if plain else offsets)
+        if not typed:
+            return None
+    return None
+
+
+def _scan(
+    pl: Any,
+    block: bytes,
+    schema: dict[str, Any],
+    names: list[str],
+    delimiter: str,
+    quoted: bool,
+    encoding: Literal["utf8", "utf8-lossy"],
+) -> pl.DataFrame | None:
+    try:
+        frame = pl.scan_csv(
+            block,
+            has_header=False,
+            schema=schema,
+            separator=delimiter,
+            quote_char='"' if quoted else None,
+            encoding=encoding,
+        )
+        return frame.select(names).collect()
+    except pl.exceptions.PolarsError:
+        return None
+
+
+def _all_full(data: NDArray[np.uint8], delimiter: str, width: int) -> bool:
+    """Whether every row of an unquoted block has ``width`` fields.
+
+    Among delimiters and newlines in their order, every width-th one must be a newline, and no
+    other may be.
+    """
+    separators = data[(data == ord(delimiter)) | (data == NEWLINE)]
+    if data[-1] != NEWLINE:
+        separators = np.append(separators, np.uint8(NEWLINE))
+    if len(separators) % width:
+        return False
+    ends = separators.reshape(-1, width) == NEWLINE
+    return bool(ends[:, -1].all()) and not bool(ends[:, :-1].any())
+
+
+def _column(pl: Any, series: pl.Series, want: Want) -> NDArray[np.float64] | Text | None:
+    if not want.numeric:
+        return _text(pl, series)
+    if series.dtype == pl.Float64:
+        values: NDArray[np.float64] = series.to_numpy()
+        return values
+    numbers = _numbers(pl, series)
+    return _text(pl, series) if numbers is None and want.kind == "binary" else numbers
+
+
+def _numbers(pl: Any, series: pl.Series) -> NDArray[np.float64] | None:
+    """Return the numbers that text spells, NaN where missing; None where a cell is neither."""
+    bare = series.fill_null("").str.strip_chars(BLANKS)
+    gaps = bare.str.to_lowercase().is_in(list(MISSING))
+    values = bare.cast(pl.Float64, strict=False)
+    if (values.is_null() & ~gaps).any() or bare.str.contains("_", literal=True).any():
+        return None
+    numbers: NDArray[np.float64] = values.to_numpy()
+    return numbers
+
+
+def _text(pl: Any, series: pl.Series) -> Text | None:
+    """Return the codes of a column of text; None where it holds bytes that are not UTF-8."""
+    filled = series.fill_null("")
+    names = filled.unique(maintain_order=True)
+    codes = filled.replace_strict(names, pl.int_range(len(names), eager=True))
+    known = tuple(names.to_list())
+    if any(REPLACEMENT in name for name in known):
+        return None
+    return Text(codes.to_numpy().astype(np.intp, copy=False), known)

@@ -1,0 +1,110 @@
+"""The reference reader of CSV: the standard library's parser, and the last word on a block.
+
+It accepts a block or says which rule was broken on which line. It reads small inputs, and every
+block that the fast reader declines.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lossctl.batch import Text
+from lossctl.sources.cut import RECORD_LIMIT, misplaced_quote
+from lossctl.sources.numbers import to_numbers
+from lossctl.sources.table import BadCell, Parsed, Want
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+csv.field_size_limit(2 * RECORD_LIMIT)  # the cutter already holds records to the limit
+
+
+def parse(block: bytes, delimiter: str, width: int, wants: Sequence[Want]) -> Parsed:
+    """Return the wanted columns of a block of ``width`` fields a record, or raise BadCell."""
+    rows, offsets, lines = read_rows(block, delimiter)
+    for row, line in zip(rows, offsets, strict=True):
+        if len(row) != width:
+            few = "too few" if len(row) < width else "too many"
+            raise BadCell(line, None, f"{few} fields: {len(row)} where the header has {width}")
+    columns = {want: _column([row[want.index] for row in rows], offsets, want) for want in wants}
+    plain = lines == len(rows)
+    kept = None if plain else np.array(offsets, dtype=np.intp)
+    return Parsed(len(rows), columns, lines, kept)
+
+
+def read_rows(block: bytes, delimiter: str) -> tuple[list[list[str]], list[int], int]:
+    """Return the records, the line each begins on (0-based), and how many lines there are.
+
+    Blank lines are no records. Bytes that are not UTF-8 become lone surrogates. Raises BadCell
+    for NUL bytes and misplaced quotes.
+    """
+    for found, message in (
+        (block.find(b"\0"), "a NUL byte: not a text file, or UTF-16"),
+        (_or_minus_one(misplaced_quote(block, delimiter)), "a quote out of place"),
+    ):
+        if found >= 0:
+            if message.startswith("a quote"):
+                message = _quote_message(block, found)
+            raise BadCell(_lines_before(block, found), None, message)
+    rows: list[list[str]] = []
+    offsets: list[int] = []
+    text = io.StringIO(block.decode("utf-8", "surrogateescape"), newline="")
+    reader = csv.reader(text, delimiter=delimiter, strict=True)
+    line = 0
+    try:
+        for row in reader:
+            if row:
+                rows.append(row)
+                offsets.append(line)
+            line = reader.line_num
+    except csv.Error as error:
+        raise BadCell(line, None, f"is not CSV: {error}") from None
+    return rows, offsets, line
+
+
+def _or_minus_one(index: int | None) -> int:
+    return -1 if index is None else index
+
+
+def _quote_message(block: bytes, at: int) -> str:
+    if block.count(b'"', at) == 1 and block.count(b'"') % 2:
+        return "a quote that is never closed"
+    return "a quote inside a field; quote the whole field and double the quotes in it"
+
+
+def _lines_before(block: bytes, at: int) -> int:
+    """Count the line ends before an index: CR LF, LF or CR."""
+    head = block[:at]
+    return head.count(b"\n") + head.count(b"\r") - head.count(b"\r\n")
+
+
+def _column(cells: list[str], offsets: list[int], want: Want) -> NDArray[np.float64] | Text:
+    if want.numeric:
+        values, bad = to_numbers(cells)
+        if bad is None:
+            return values
+        if want.kind == "number":
+            cell = cells[bad]
+            shown = cell.encode("utf-8", "replace").decode()
+            raise BadCell(offsets[bad], want.name, f"must be a number, got {quote(shown)}")
+    names: dict[str, int] = {}
+    codes = np.fromiter(
+        (names.setdefault(cell, len(names)) for cell in cells), dtype=np.intp, count=len(cells)
+    )
+    for name, code in names.items():
+        if not name.isascii() and any("\udc80" <= char <= "\udcff" for char in name):
+            bad = int(np.argmax(codes == code))
+            raise BadCell(offsets[bad], want.name, "is not valid UTF-8")
+    return Text(codes, tuple(names))
+
+
+def quote(cell: str, limit: int = 40) -> str:
+    """Return a cell as a message shows it: in quotes, printable, and short."""
+    shown = "".join(char if char.isprintable() else "�" for char in cell)
+    return f"'{shown[:limit]}…'" if len(shown) > limit else f"'{shown}'"

@@ -1,0 +1,309 @@
+"""The mergeable state of one loss: sums, extremes, quantiles and worst rows.
+
+A state is a frozen value; ``State()`` is the identity of ``+``; the order of merging makes no
+difference, to the last bit. ``summarise`` makes the state of some rows, and everything else is
+derived from those two. Only what the plan asks for is computed.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lossctl.batch import Text
+from lossctl.exact import ExactSum, grouped_units, product_total, square_total, total
+from lossctl.losses.rows import times
+from lossctl.quantiles import Quantiles
+from lossctl.scoring import Scores, Task, Touched, score, truth_column
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from lossctl.batch import Batch
+
+    Floats = NDArray[np.float64]
+
+SLICE = 1 << 16  # numbers that pass through numpy at a time: they stay in the cache
+SCALE_ONE = 1 << 2148  # 1 in the units of an exact sum
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the output asks for beyond the value."""
+
+    summaries: bool = False
+    worst: int = 0
+    batch_size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Count, sums, extremes and quantiles of a stream of numbers."""
+
+    count: int = 0
+    total: ExactSum = field(default_factory=ExactSum)
+    squares: ExactSum = field(default_factory=ExactSum)
+    low: float = math.inf
+    high: float = -math.inf
+    quantiles: Quantiles = field(default_factory=Quantiles)
+
+    @staticmethod
+    def of(x: Floats) -> Summary:
+        """Summarise an array."""
+        if not len(x):
+            return Summary()
+        sums = total(x)
+        kept = x[~np.isnan(x)] if sums.nans else x
+        return Summary(
+            count=len(x),
+            total=sums,
+            squares=square_total(x),
+            low=float(kept.min()) if len(kept) else math.inf,
+            high=float(kept.max()) if len(kept) else -math.inf,
+            quantiles=Quantiles.of(kept),
+        )
+
+    def __add__(self, other: Summary) -> Summary:
+        """Join two streams."""
+        return Summary(
+            self.count + other.count,
+            self.total + other.total,
+            self.squares + other.squares,
+            min(self.low, other.low),
+            max(self.high, other.high),
+            self.quantiles + other.quantiles,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """How many entries of a gradient are above, below and at zero, and the sum of magnitudes."""
+
+    positive: int = 0
+    negative: int = 0
+    zero: int = 0
+    magnitudes: ExactSum = field(default_factory=ExactSum)
+
+    @staticmethod
+    def of(x: Floats) -> Signs:
+        """Count the signs of an array."""
+        return Signs(
+            int(np.count_nonzero(x > 0.0)),
+            int(np.count_nonzero(x < 0.0)),
+            int(np.count_nonzero(x == 0.0)),
+            total(np.abs(x)),
+        )
+
+    def __add__(self, other: Signs) -> Signs:
+        """Add the counts."""
+        return Signs(
+            self.positive + other.positive,
+            self.negative + other.negative,
+            self.zero + other.zero,
+            self.magnitudes + other.magnitudes,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class WorstRow:
+    """A row that costs much: where it is, what the file holds, what it cost.
+
+    ``slope`` is weighted: w·s, one entry an output.
+    """
+
+    row: int
+    file: str | None
+    line: int | None
+    y: object
+    pred: object
+    loss: float
+    weighted: float
+    slope: tuple[float, ...]
+
+    @property
+    def order(self) -> tuple[float, int]:
+        """Worst first; ties by row number."""
+        return (-self.weighted, self.row)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All that is known of one loss over the rows seen so far.
+
+    ``loss`` is Σwℓ; ``pred_mass`` and ``y_mass`` are Σŷ and Σy where a column is one distribution.
+    ``batches`` maps a mini-batch to its own (Σw, Σwℓ).
+    """
+
+    rows: int = 0
+    weight: ExactSum = field(default_factory=ExactSum)
+    loss: ExactSum = field(default_factory=ExactSum)
+    per_sample: Summary = field(default_factory=Summary)
+    gradient: Summary = field(default_factory=Summary)
+    signs: Signs = field(default_factory=Signs)
+    worst: tuple[WorstRow, ...] = ()
+    limit: int = 0
+    touched: Touched = field(default_factory=Touched)
+    pred_mass: ExactSum = field(default_factory=ExactSum)
+    y_mass: ExactSum = field(default_factory=ExactSum)
+    batches: Mapping[int, tuple[ExactSum, ExactSum]] = field(default_factory=dict)
+
+    def __add__(self, other: State) -> State:
+        """Merge two states; the order does not matter."""
+        limit = max(self.limit, other.limit)
+        worst = self.worst + other.worst
+        return State(
+            rows=self.rows + other.rows,
+            weight=self.weight + other.weight,
+            loss=self.loss + other.loss,
+            per_sample=self.per_sample + other.per_sample,
+            gradient=self.gradient + other.gradient,
+            signs=self.signs + other.signs,
+            worst=tuple(sorted(worst, key=lambda row: row.order)[:limit]),
+            limit=limit,
+            touched=self.touched + other.touched,
+            pred_mass=self.pred_mass + other.pred_mass,
+            y_mass=self.y_mass + other.y_mass,
+            batches=_merged(self.batches, other.batches),
+        )
+
+
+def _merged(
+    a: Mapping[int, tuple[ExactSum, ExactSum]], b: Mapping[int, tuple[ExactSum, ExactSum]]
+) -> Mapping[int, tuple[ExactSum, ExactSum]]:
+    if not a or not b:
+        return a or b
+    joined = dict(a)
+    for number, (weight, loss) in b.items():
+        before = joined.get(number)
+        joined[number] = (
+            (weight, loss) if before is None else (before[0] + weight, before[1] + loss)
+        )
+    return joined
+
+
+def summarise(task: Task, plan: Plan, batch: Batch) -> State:
+    """Return the state of some rows."""
+    step = max(1, SLICE // max(1, len(task.columns.pred)))
+    state = State(limit=plan.worst)
+    for start in range(0, batch.size, step):
+        scores = score(task, batch.part(start, start + step))
+        state += _summary_of(task, plan, scores, state)
+    return state
+
+
+def _summary_of(task: Task, plan: Plan, scores: Scores, before: State) -> State:
+    loss, weight = scores.loss, scores.weight
+    rows = len(loss)
+    state = State(
+        rows=rows,
+        weight=ExactSum(rows * SCALE_ONE) if weight is None else total(weight),
+        loss=total(loss) if weight is None else product_total(weight, loss),
+        limit=plan.worst,
+        touched=scores.touched,
+    )
+    if task.whole:
+        y_mass = ExactSum() if scores.y is None else total(scores.y.astype(np.float64))
+        state = replace(state, pred_mass=total(scores.pred), y_mass=y_mass)
+    if plan.batch_size:
+        state = replace(state, batches=_mini_batches(plan.batch_size, scores))
+    if plan.summaries or plan.worst:
+        pull = _pull(scores)
+        if plan.summaries:
+            counted = loss if weight is None else loss[weight > 0.0]
+            entries = pull.ravel(order="K")
+            state = replace(
+                state,
+                per_sample=Summary.of(counted),
+                gradient=Summary.of(entries),
+                signs=Signs.of(entries),
+            )
+        if plan.worst:
+            state = replace(state, worst=_worst(task, plan.worst, scores, pull, before))
+    return state
+
+
+def _pull(scores: Scores) -> Floats:
+    """Return w·s: the gradient but for the factor that all rows share."""
+    slope, weight = scores.slope(), scores.weight
+    if weight is None:
+        return slope
+    with np.errstate(all="ignore"):
+        return times(weight if slope.ndim == 1 else weight[:, np.newaxis], slope)
+
+
+def _mini_batches(size: int, scores: Scores) -> dict[int, tuple[ExactSum, ExactSum]]:
+    """Return (Σw, Σwℓ) of every mini-batch of ``size`` rows in the order of the file."""
+    numbers = (scores.batch.row_numbers() - 1) // size
+    if not len(numbers):
+        return {}
+    first = int(numbers[0])
+    codes = numbers - first
+    groups = int(codes[-1]) + 1
+    if scores.weight is None and np.isfinite(scores.loss).all():
+        losses = grouped_units(scores.loss, codes, groups)
+        counts = np.bincount(codes, minlength=groups).tolist()
+        return {
+            first + code: (ExactSum(count * SCALE_ONE), ExactSum(units))
+            for code, (count, units) in enumerate(zip(counts, losses, strict=True))
+            if count
+        }
+    edges = np.searchsorted(codes, np.arange(groups + 1))
+    result = {}
+    for code in range(groups):
+        part = slice(edges[code], edges[code + 1])
+        loss = scores.loss[part]
+        if not len(loss):
+            continue
+        weight = np.ones(len(loss)) if scores.weight is None else scores.weight[part]
+        result[first + code] = (total(weight), product_total(weight, loss))
+    return result
+
+
+def _worst(
+    task: Task, limit: int, scores: Scores, pull: Floats, before: State
+) -> tuple[WorstRow, ...]:
+    """Return the rows of largest contribution, ties by row number."""
+    with np.errstate(all="ignore"):
+        weighted = scores.loss if scores.weight is None else times(scores.weight, scores.loss)
+    full = len(before.worst) >= limit
+    floor = before.worst[-1].weighted if full else -math.inf
+    # A batch is scanned from its first row on, so that a later row that ties is no worse.
+    candidates = np.flatnonzero(weighted > floor) if full else np.arange(len(weighted))
+    if len(candidates) > limit:
+        cut = np.partition(weighted[candidates], len(candidates) - limit)[-limit]
+        above = candidates[weighted[candidates] > cut]
+        ties = candidates[weighted[candidates] == cut][: limit - len(above)]
+        candidates = np.concatenate([above, ties])
+    rows = (_worst_row(task, scores, pull, weighted, int(index)) for index in candidates)
+    return tuple(sorted(rows, key=lambda row: row.order))
+
+
+def _worst_row(task: Task, scores: Scores, pull: Floats, weighted: Floats, index: int) -> WorstRow:
+    batch = scores.batch
+    entries = pull[index]
+    return WorstRow(
+        row=batch.row(index),
+        file=batch.file,
+        line=batch.line(index),
+        y=_cells([truth_column(task, batch)], index)
+        if len(task.columns.y) == 1
+        else _cells([batch.columns[name] for name in task.columns.y], index),
+        pred=_cells([batch.columns[name] for name in task.columns.pred], index),
+        loss=float(scores.loss[index]),
+        weighted=float(weighted[index]),
+        slope=tuple(np.atleast_1d(entries).tolist()),
+    )
+
+
+def _cells(columns: Sequence[Floats | Text], index: int) -> object:
+    """Return what the file holds: a number or a label, a list for several columns."""
+    cells: list[object] = [
+        column.cell(index) if isinstance(column, Text) else float(column[index])
+        for column in columns
+    ]
+    return cells[0] if len(cells) == 1 else (cells or None)

@@ -1,0 +1,219 @@
+"""The committed sample files are what their generator writes, and hold together."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import math
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
+
+FloatArray = npt.NDArray[np.float64]
+Table = dict[str, list[str]]
+
+SAMPLE_DATA = Path(__file__).resolve().parents[1] / "sample_data"
+CULTIVARS = ["barolo", "grignolino", "barbera"]
+HEADERS = {
+    "diabetes.csv": [
+        *("id", "sex", "age_band", "weight", "y"),
+        *("yhat", "yhat_boosting", "q10", "q50", "q90"),
+    ],
+    "breast_cancer.csv": ["id", "label", "prob", "logit"],
+    "digits.csv": ["digit", *(f"p_{k}" for k in range(10)), *(f"z_{k}" for k in range(10))],
+    "wine.csv": ["cultivar", *(f"p_{name}" for name in CULTIVARS)],
+    "dice.csv": ["face", "fair", "loaded"],
+}
+ROW_COUNTS = {
+    "diabetes.csv": 442,
+    "breast_cancer.csv": 569,
+    "digits.csv": 1797,
+    "wine.csv": 178,
+    "dice.csv": 6,
+}
+TEXT_COLUMNS = {"sex", "age_band", "cultivar"}
+
+# A rebuilt figure may differ by one part in a million; the absolute allowance is only for
+# logits next to zero, and is smaller than the smallest probability in the files.
+RELATIVE_TOLERANCE = 1e-6
+ABSOLUTE_TOLERANCE = 1e-9
+
+
+def read_rows(path: Path) -> list[list[str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.reader(file))
+
+
+def committed(name: str) -> Table:
+    header, *rows = read_rows(SAMPLE_DATA / name)
+    return {column: [row[index] for row in rows] for index, column in enumerate(header)}
+
+
+def numbers(table: Table, *columns: str) -> FloatArray:
+    """Return the named columns side by side, a single one as a vector."""
+    values = np.array([[float(cell) for cell in table[column]] for column in columns])
+    return values[0] if len(columns) == 1 else values.T
+
+
+def mean_loss_of_true_class(log_probabilities: FloatArray, classes: list[int]) -> float:
+    return float(-log_probabilities[np.arange(len(classes)), classes].mean())
+
+
+@pytest.fixture(scope="module")
+def rebuilt(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    spec = importlib.util.spec_from_file_location("make_samples", SAMPLE_DATA / "make_samples.py")
+    assert spec is not None
+    assert spec.loader is not None
+    make_samples = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(make_samples)
+    directory = tmp_path_factory.mktemp("sample_data")
+    make_samples.main([str(directory)])
+    return directory
+
+
+def test_generator_writes_exactly_the_committed_files(rebuilt: Path) -> None:
+    assert {path.name for path in rebuilt.iterdir()} == set(HEADERS)
+    assert {path.name for path in SAMPLE_DATA.glob("*.csv")} == set(HEADERS)
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_rebuilt_file_equals_the_committed_one(rebuilt: Path, name: str) -> None:
+    header, *rows = read_rows(SAMPLE_DATA / name)
+    rebuilt_header, *rebuilt_rows = read_rows(rebuilt / name)
+    assert rebuilt_header == header
+    assert len(rebuilt_rows) == len(rows)
+    differences = [
+        (line, column, old, new)
+        for line, (row, rebuilt_row) in enumerate(zip(rows, rebuilt_rows, strict=True), start=2)
+        for column, old, new in zip(header, row, rebuilt_row, strict=True)
+        if (
+            old != new
+            if column in TEXT_COLUMNS
+            else not math.isclose(
+                float(old), float(new), rel_tol=RELATIVE_TOLERANCE, abs_tol=ABSOLUTE_TOLERANCE
+            )
+        )
+    ]
+    assert differences == []
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_layout(rebuilt: Path, name: str) -> None:
+    header, *rows = read_rows(SAMPLE_DATA / name)
+    assert header == HEADERS[name]
+    assert len(rows) == ROW_COUNTS[name]
+    rebuilt_bytes = (rebuilt / name).read_bytes()
+    assert rebuilt_bytes.endswith(b"\n")
+    assert b"\r" not in rebuilt_bytes
+
+
+@pytest.mark.parametrize("name", ["diabetes.csv", "breast_cancer.csv", "digits.csv", "wine.csv"])
+def test_predictions_have_at_most_nine_significant_digits(name: str) -> None:
+    table = committed(name)
+    cells = [cell for column in table if column not in TEXT_COLUMNS for cell in table[column]]
+    assert [cell for cell in cells if f"{float(cell):.9g}" != cell] == []
+
+
+def test_diabetes_targets_and_groups_follow_the_source() -> None:
+    table = committed("diabetes.csv")
+    source = load_diabetes(scaled=False)
+    age, sex = source.data[:, 0], source.data[:, 1]
+    assert table["id"] == [str(number) for number in range(1, 443)]
+    assert numbers(table, "y").tolist() == source.target.tolist()
+    assert table["sex"] == [f"sex_{code:.0f}" for code in sex]
+    for years, band in zip(age, table["age_band"], strict=True):
+        low, high = band.split("-")
+        assert int(low) <= years <= int(high)
+    assert min(Counter(table["age_band"]).values()) >= 20
+
+
+def test_diabetes_weights_balance_the_cells() -> None:
+    table = committed("diabetes.csv")
+    weight = numbers(table, "weight")
+    cells = list(zip(table["sex"], table["age_band"], strict=True))
+    totals = {cell: weight[[other == cell for other in cells]].sum() for cell in set(cells)}
+    assert len(totals) == 8
+    assert list(totals.values()) == pytest.approx([442 / 8] * 8, rel=1e-7)
+
+
+def test_diabetes_quantiles_are_sorted_and_cover() -> None:
+    table = committed("diabetes.csv")
+    q10, q50, q90 = numbers(table, "q10", "q50", "q90").T
+    y = numbers(table, "y")
+    assert np.all(q10 <= q50)
+    assert np.all(q50 <= q90)
+    for level, quantile in ((0.1, q10), (0.5, q50), (0.9, q90)):
+        assert np.mean(y <= quantile) == pytest.approx(level, abs=0.05)
+
+
+@pytest.mark.parametrize("column", ["yhat", "yhat_boosting"])
+def test_diabetes_models_beat_the_mean_without_having_seen_the_row(column: str) -> None:
+    table = committed("diabetes.csv")
+    y = numbers(table, "y")
+    rmse = np.sqrt(np.mean((y - numbers(table, column)) ** 2))
+    # The full-sample least squares fit has residual RMSE 53.48, which no linear
+    # prediction of an unseen row should reach on average.
+    assert 53.48 < rmse < 0.8 * y.std()
+
+
+def test_breast_cancer_label_1_is_malignant() -> None:
+    table = committed("breast_cancer.csv")
+    source = load_breast_cancer()
+    assert [source.target_names[code] == "malignant" for code in source.target] == [
+        label == "1" for label in table["label"]
+    ]
+    assert Counter(table["label"]) == {"0": 357, "1": 212}
+
+
+def test_breast_cancer_prob_and_logit_are_the_same_prediction() -> None:
+    table = committed("breast_cancer.csv")
+    label, prob, logit = numbers(table, "label", "prob", "logit").T
+    assert np.all(prob > 0)
+    assert np.all(prob < 1)
+    bce = -np.mean(label * np.log(prob) + (1 - label) * np.log1p(-prob))
+    bce_with_logits = np.mean(np.logaddexp(0, logit) - label * logit)
+    assert bce == pytest.approx(bce_with_logits, rel=1e-6, abs=0)
+    assert 1 / (1 + np.exp(-logit)) == pytest.approx(prob, rel=1e-7, abs=0)
+    assert np.mean((prob > 0.5) == (label == 1)) > 0.9
+
+
+def test_digits_probabilities_are_the_softmax_of_the_logits() -> None:
+    table = committed("digits.csv")
+    digit = [int(cell) for cell in table["digit"]]
+    p = numbers(table, *(f"p_{k}" for k in range(10)))
+    z = numbers(table, *(f"z_{k}" for k in range(10)))
+    assert digit == load_digits().target.tolist()
+    assert np.all(p > ABSOLUTE_TOLERANCE)
+    assert np.all(p < 1)
+    assert np.max(np.abs(p.sum(axis=1) - 1)) < 1e-7
+    log_softmax = z - np.logaddexp.reduce(z, axis=1, keepdims=True)
+    assert np.exp(log_softmax) == pytest.approx(p, rel=1e-7, abs=0)
+    assert mean_loss_of_true_class(np.log(p), digit) == pytest.approx(
+        mean_loss_of_true_class(log_softmax, digit), rel=1e-7, abs=0
+    )
+    assert np.mean(p.argmax(axis=1) == digit) > 0.9
+
+
+def test_wine_probabilities() -> None:
+    table = committed("wine.csv")
+    p = numbers(table, *(f"p_{name}" for name in CULTIVARS))
+    classes = [CULTIVARS.index(name) for name in table["cultivar"]]
+    assert classes == load_wine().target.tolist()
+    assert Counter(table["cultivar"]) == {"barolo": 59, "grignolino": 71, "barbera": 48}
+    assert np.all(p > ABSOLUTE_TOLERANCE)
+    assert np.max(np.abs(p.sum(axis=1) - 1)) < 1e-7
+    assert np.mean(p.argmax(axis=1) == classes) > 0.9
+
+
+def test_dice_entropy_and_cross_entropy() -> None:
+    table = committed("dice.csv")
+    fair, loaded = numbers(table, "fair", "loaded").T
+    assert table["face"] == ["1", "2", "3", "4", "5", "6"]
+    assert fair.tolist() == [1 / 6] * 6
+    assert loaded.tolist() == [0.5, 0.1, 0.1, 0.1, 0.1, 0.1]
+    assert -np.sum(fair * np.log(fair)) == pytest.approx(math.log(6), rel=1e-12)
+    assert -np.sum(fair * np.log(loaded)) == pytest.approx(math.log(2 * 10**5) / 6, rel=1e-12)
