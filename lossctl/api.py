@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 Group = tuple[str, ...]
 Key = tuple[int, Group]
+Watch = Callable[[float | None, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,8 +114,8 @@ def make_options(by: str | Sequence[str] | None = None, **options: Any) -> Optio
         raise UsageError(str(error).replace("Options.__init__() got an ", "")) from None
 
 
-def evaluate_with(data: Any, losses: str, options: Options) -> Report:
-    """Return the report of some losses over the data."""
+def evaluate_with(data: Any, losses: str, options: Options, watch: Watch | None = None) -> Report:
+    """Return the report of some losses over the data; ``watch`` is told how far it got."""
     specs = parse_specs(losses)
     summaries = not options.value_only
     plan = Plan(summaries, options.top if summaries else 0, options.batch_size)
@@ -122,7 +123,7 @@ def evaluate_with(data: Any, losses: str, options: Options) -> Report:
         header = _header(table, options)
         tasks = [make_task(spec, header, options) for spec in specs]
         by = tuple(name for selector in options.by for name in select(header, selector).names)
-        states, counts = _states(table, tasks, by, plan, options)
+        states, counts = _states(table, tasks, by, plan, options, watch)
     results = []
     for index, task in enumerate(tasks):
         groups = sorted((group for at, group in states if at == index), key=_natural)
@@ -141,6 +142,7 @@ def _states(
     by: tuple[str, ...],
     plan: Plan,
     options: Options,
+    watch: Watch | None = None,
 ) -> tuple[dict[Key, State], Counts]:
     """Return the state of every task and group over the whole table."""
     threads = _prepare(table, wants_of(table.names, tasks, by), options)
@@ -150,6 +152,8 @@ def _states(
     for part in run(table, partial(_summaries, tasks, by, plan), threads):
         for key, state in part.items():
             states[key] = states[key] + state if key in states else state
+        if watch is not None:
+            watch(table.progress, table.rows)
     return states, table.finish()
 
 

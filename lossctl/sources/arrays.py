@@ -45,6 +45,16 @@ class ArrayTable:
         self._placer = Placer(self._wants, skip)
         self._ready = {want: _typed(self._columns[want.name], want) for want in wants}
 
+    @property
+    def rows(self) -> int:
+        """How many rows were placed so far."""
+        return self._placer.rows
+
+    @property
+    def progress(self) -> float | None:
+        """The share of the input that was read, None where it is not known."""
+        return self._placer.rows / self._size if self._size else None
+
     def blocks(self) -> Iterator[tuple[int, int]]:
         """Yield the ranges of rows in order."""
         for start in range(0, self._size, ROWS):

@@ -73,6 +73,7 @@ class CsvTable:
         except BaseException:
             self._stack.close()
             raise
+        self._current: tuple[int, Stream] = (0, self._open.stream)
         self.names = self._open.head.names
 
     def __enter__(self) -> CsvTable:
@@ -106,12 +107,25 @@ class CsvTable:
                     file=self.first_file,
                 )
 
+    @property
+    def rows(self) -> int:
+        """How many rows were placed so far."""
+        return self._placer.rows
+
+    @property
+    def progress(self) -> float | None:
+        """The share of the input that was read, None where its size is not known."""
+        number, stream = self._current
+        share = stream.progress
+        return None if share is None else (number + share) / len(self._paths)
+
     def blocks(self) -> Iterator[Block]:
         """Yield the pieces of all files in order."""
         for number in range(len(self._paths)):
             opened = self._open if number == 0 else self._start(number)
             if number:
                 self._check_same(opened)
+            self._current = (number, opened.stream)
             head: Head | None = opened.head
             pieces = blocks(opened.stream, self._dialect.block_size, opened.rest)
             if opened.complete:

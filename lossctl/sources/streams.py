@@ -65,6 +65,13 @@ class Stream:
             raise InputError(f"cannot be read: {error.strerror}", file=self.name) from None
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
+    @property
+    def progress(self) -> float | None:
+        """The share of the file that was read, None for a pipe."""
+        if not self.size or self.raw.closed:
+            return None
+        return self.raw.tell() / self.size
+
     def _check_end(self) -> None:
         """Refuse a regular file that ended before the size it had when it was opened."""
         if self.size is not None and (at := self.raw.tell()) < self.size:

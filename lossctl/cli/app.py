@@ -1,0 +1,102 @@
+"""The program: its commands, and what becomes of errors, signals and exit codes."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer import Context
+from typer.core import TyperGroup
+
+from lossctl.cli import catalogue, evaluate, samples, schema
+from lossctl.errors import ExitCode, GateFailed, InputError, LossctlError
+from lossctl.version import VERSION
+
+
+class Shorthand(TyperGroup):
+    """A group in which ``lossctl mse preds.csv`` stands for ``lossctl eval mse preds.csv``."""
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        """Put ``eval`` in front where the first word is no command and no option of the group."""
+        own = {option for param in self.params for option in param.opts}
+        if args and args[0] not in self.commands and args[0] not in {*own, "--help"}:
+            args = ["eval", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=Shorthand,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"lossctl {VERSION}")
+        raise typer.Exit
+
+
+@app.callback(no_args_is_help=True)
+def program(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """How wrong is this model, where, and which way should it move?
+
+    'lossctl mse preds.csv' is short for 'lossctl eval mse preds.csv'. Exit codes: 0 done and every
+    gate held, 1 a gate failed, 2 wrong usage, 3 the input is invalid or cannot be read or the
+    output cannot be written, 130 interrupted.
+    """
+
+
+app.command("eval", no_args_is_help=True)(evaluate.command)
+app.command("samples", no_args_is_help=True)(samples.command)
+app.command("losses")(catalogue.command)
+app.command("schema")(schema.command)
+
+
+def main() -> None:
+    """Run the program and exit."""
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a closed pipe ends it like any filter
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the program with these arguments and return its exit code."""
+    try:
+        code: Any = app(arguments, prog_name="lossctl", standalone_mode=False)
+    except GateFailed as error:
+        return _say(str(error), error.exit_code)
+    except LossctlError as error:
+        located = isinstance(error, InputError) and error.file is not None
+        return _say(str(error) if located else f"lossctl: {error}", error.exit_code)
+    except typer.TyperException as error:
+        return _say(f"lossctl: {_usage(error)}", ExitCode.USAGE)
+    except (KeyboardInterrupt, typer.Abort):
+        return ExitCode.INTERRUPTED
+    except MemoryError:
+        return _say("lossctl: out of memory", ExitCode.INVALID)
+    return code if isinstance(code, int) else ExitCode.OK
+
+
+def _usage(error: typer.TyperException) -> str:
+    message = " ".join(error.format_message().split()).rstrip(".")
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "lossctl"
+    return f"{message}. See '{command} --help'."
+
+
+def _say(message: str, code: ExitCode) -> int:
+    """Print one line on standard error, in which nothing from the input acts on the terminal."""
+    line = "".join(char if char.isprintable() else "�" for char in message)
+    sys.stderr.write(line + "\n")
+    return code

@@ -1,0 +1,143 @@
+"""``lossctl eval``: value, per-sample summary, gradient summary, worst rows."""
+
+from __future__ import annotations
+
+import math
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lossctl.cli import options as opt
+from lossctl.cli.completion import complete_column
+from lossctl.errors import GateFailed, UsageError
+
+if TYPE_CHECKING:
+    from lossctl.report import Report
+
+FORMATS = ("table", "json", "jsonl", "csv", "tsv", "markdown")
+
+
+def command(
+    losses: opt.Losses,
+    files: opt.Files = None,
+    y: opt.Truth = None,
+    pred: opt.Prediction = None,
+    weight: opt.Weight = None,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--by",
+            metavar="COL",
+            help="A result for every group; repeatable.",
+            autocompletion=complete_column,
+        ),
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            "--batch-size", metavar="N", help="Also the value of every mini-batch of N rows."
+        ),
+    ] = None,
+    outputs: opt.Outputs = "mean",
+    missing: opt.Missing = "error",
+    positive: opt.Positive = None,
+    class_weight: opt.ClassWeight = None,
+    ignore: opt.Ignore = None,
+    normalize: opt.Normalize = False,
+    delimiter: opt.Delimiter = None,
+    no_header: opt.NoHeader = False,
+    input_format: opt.InputFormat = None,
+    threads: opt.Threads = None,
+    top: opt.Top = 5,
+    maximum: Annotated[
+        float | None,
+        typer.Option("--max", metavar="X", help="Exit 1 if the value is above X, or not finite."),
+    ] = None,
+    minimum: Annotated[
+        float | None,
+        typer.Option("--min", metavar="X", help="Exit 1 if the value is below X, or not finite."),
+    ] = None,
+    form: Annotated[
+        str | None,
+        typer.Option("--format", "-f", metavar="|".join(FORMATS), help="How to print."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Short for -f json.")] = False,
+    value: Annotated[
+        bool, typer.Option("--value", "-q", help="Print the bare value, one a line.")
+    ] = False,
+    precision: opt.Precision = None,
+    output: opt.Output = None,
+) -> None:
+    """Print how wrong the predictions are, where, and which way the gradient points.
+
+    lossctl eval mse,mae preds.csv
+    """
+    form = _format(form, as_json, value)
+    gated = maximum is not None or minimum is not None
+    settings = opt.read_options(
+        y=y,
+        pred=pred,
+        weight=weight,
+        by=by,
+        batch_size=batch_size,
+        outputs=outputs,
+        missing=missing,
+        positive=positive,
+        class_weight=class_weight,
+        ignore=ignore,
+        normalize=normalize,
+        delimiter=delimiter,
+        no_header=no_header,
+        input_format=input_format,
+        threads=threads,
+        top=top,
+        value_only=value,
+    )
+    from lossctl.api import evaluate_with, make_options
+    from lossctl.cli.output import open_output
+    from lossctl.cli.streams import inputs, watched
+
+    chosen = make_options(**settings)
+    with watched() as watch:
+        report = evaluate_with(inputs(files), losses, chosen, watch)
+    if gated and len({result.spec for result in report.results}) > 1:
+        raise UsageError("--max and --min are for one loss; name one")
+    if value:
+        text = "".join(f"{_bare(result.value, precision)}\n" for result in report.results)
+    else:
+        from lossctl.cli.streams import look
+        from lossctl.renderers import render
+
+        text = render(report, form, look(output, precision))
+    with open_output(output) as file:
+        file.write(text.encode())
+    for note in report.notes:
+        sys.stderr.write(f"note: {note}\n")
+    _hold(report, maximum, minimum)
+
+
+def _format(form: str | None, as_json: bool, value: bool) -> str:
+    if sum((form is not None, as_json, value)) > 1:
+        raise UsageError("-f, --json and -q exclude one another")
+    form = "json" if as_json else (form or "table").lower()
+    if form not in FORMATS:
+        raise UsageError(f"unknown format '{form}': one of {', '.join(FORMATS)}")
+    return form
+
+
+def _bare(value: float, precision: int | None) -> str:
+    return repr(value) if precision is None else f"{value:.{precision}g}"
+
+
+def _hold(report: Report, maximum: float | None, minimum: float | None) -> None:
+    """Raise GateFailed for the first result beyond a line."""
+    for result in report.results:
+        group = "" if result.group is None else f" [{', '.join(result.group.values())}]"
+        what = f"gate failed: {result.spec}{group} is {result.value!r}"
+        if maximum is not None and not result.value <= maximum:
+            raise GateFailed(f"{what}, above --max {maximum:g}")
+        if minimum is not None and not result.value >= minimum:
+            raise GateFailed(f"{what}, below --min {minimum:g}")
+        if (maximum is not None or minimum is not None) and not math.isfinite(result.value):
+            raise GateFailed(f"{what}, not finite")

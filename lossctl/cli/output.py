@@ -1,0 +1,71 @@
+"""Where results go: standard output, a file written whole or not at all, a device, a pipe."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+from lossctl.errors import OutputError
+
+
+@contextmanager
+def open_output(path: str | None) -> Iterator[BinaryIO]:
+    """Give a binary file to write to; None or ``-`` is standard output.
+
+    A regular file appears under its name only when the block ends without an error. What exists
+    and is no regular file is written through, never replaced.
+    """
+    name = "standard output" if path in (None, "-") else str(path)
+    try:
+        if path is None or path == "-":
+            with _standard_output() as file:
+                yield file
+        elif os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode):
+            with open(path, "wb") as file:
+                yield file
+        else:
+            with _replacing(os.path.realpath(path)) as file:
+                yield file
+    except OSError as error:
+        raise OutputError(f"{name}: cannot be written: {error.strerror}") from None
+
+
+@contextmanager
+def _standard_output() -> Iterator[BinaryIO]:
+    # A file of our own on the same descriptor: a full disk is noticed here, when it is closed,
+    # and not in the interpreter's last breath.
+    sys.stdout.flush()
+    with open(sys.stdout.fileno(), "wb", closefd=False) as file:
+        yield file
+
+
+@contextmanager
+def _replacing(path: str) -> Iterator[BinaryIO]:
+    import tempfile
+
+    folder = os.path.dirname(path)
+    descriptor, temporary = tempfile.mkstemp(
+        prefix=f".{os.path.basename(path)}.", suffix=".part", dir=folder
+    )
+    try:
+        with open(descriptor, "wb") as file:
+            yield file
+        os.chmod(temporary, _mode(path))
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _mode(path: str) -> int:
+    """Return the permissions that the file has, or would have had if it were new."""
+    try:
+        return stat.S_IMODE(os.stat(path).st_mode)
+    except FileNotFoundError:
+        mask = os.umask(0)
+        os.umask(mask)
+        return 0o666 & ~mask

@@ -1,0 +1,84 @@
+"""The terminal and the standard streams, as facts that commands are given."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from lossctl.errors import UsageError
+
+if TYPE_CHECKING:
+    from lossctl.renderers.look import Look
+
+PATIENCE = 1.0  # seconds of work before a progress bar appears
+
+
+def inputs(files: list[str] | None) -> list[str]:
+    """Return the files to read; standard input where none is named."""
+    if not files:
+        if sys.stdin is not None and sys.stdin.isatty():
+            raise UsageError("name a FILE, or pipe one in; standard input is a terminal")
+        return ["-"]
+    if files.count("-") > 1:
+        raise UsageError("standard input can be named once")
+    return files
+
+
+def look(output: str | None, precision: int | None) -> Look:
+    """Return how tables should look where they go."""
+    from shutil import get_terminal_size
+
+    from lossctl.renderers.look import Look
+
+    terminal = output is None and sys.stdout.isatty()
+    colour = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return Look(get_terminal_size((80, 24)).columns, colour, precision or 6)
+
+
+@contextmanager
+def watched() -> Iterator[Callable[[float | None, int], None] | None]:
+    """Give a function that shows progress on standard error; None where nobody would see it."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    bar = _Bar()
+    try:
+        yield bar.show
+    finally:
+        bar.close()
+
+
+class _Bar:
+    """A bar that appears after a second."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+        self._progress: Any = None
+        self._task: Any = None
+
+    def show(self, share: float | None, rows: int) -> None:
+        if self._progress is None:
+            if time.monotonic() - self._start < PATIENCE:
+                return
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+            self._progress = Progress(
+                BarColumn(),
+                TextColumn("{task.description}"),
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
+                transient=True,
+            )
+            self._task = self._progress.add_task("", total=None if share is None else 1.0)
+            self._progress.start()
+        text = f"{rows / 1e6:.1f} M rows"
+        self._progress.update(self._task, completed=share or 0.0, description=text)
+
+    def close(self) -> None:
+        if self._progress is not None:
+            self._progress.stop()

@@ -1,0 +1,50 @@
+"""How text looks where it goes: width, colour, digits, and what of the input is shown."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The facts of the terminal that a renderer is given."""
+
+    width: int = 80
+    colour: bool = False
+    precision: int = 6
+
+    def number(self, x: float | None) -> str:
+        """Return a number in significant digits."""
+        return "–" if x is None else f"{x:.{self.precision}g}"
+
+
+def printable(text: object) -> str:
+    """Return text from the input so that nothing in it acts on a terminal."""
+    return "".join(char if char.isprintable() else "�" for char in str(text))
+
+
+def sparkline(values: list[float] | tuple[float, ...]) -> str:
+    """Return a line of blocks, from the smallest of the values (0 if all are counts) to the largest."""
+    finite = [value for value in values if math.isfinite(value)]
+    if not finite:
+        return ""
+    low, high = min(finite), max(finite)
+    span = (high - low) or 1.0
+    return "".join(
+        BLOCKS[int((min(max(value, low), high) - low) / span * (len(BLOCKS) - 1) + 0.5)]
+        if not math.isnan(value)
+        else " "
+        for value in values
+    )
+
+
+def count_line(counts: tuple[int, ...]) -> str:
+    """Return a histogram as a line of blocks: empty bins are blank, and any count is visible."""
+    most = max(counts, default=0)
+    return "".join(
+        " " if not count else BLOCKS[min(len(BLOCKS) - 1, count * len(BLOCKS) // (most + 1))]
+        for count in counts
+    )

@@ -1,0 +1,268 @@
+"""Tables for people: the value large and first, then what it is made of, then the worst rows.
+
+A number is never wrapped or cut: where the terminal is narrow, columns that matter least go.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from lossctl.renderers.look import Look, count_line, printable, sparkline
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lossctl.report import Report, Result, Statistics, Worst
+
+STATISTICS = ("mean", "std", "min", "p05", "p50", "p95", "max")
+GAP = 2
+NAME_LIMIT = 28
+
+
+def render(report: Report, form: str, look: Look) -> str:  # noqa: ARG001 - one format
+    """Return the report as aligned tables."""
+    grouped = any(result.group is not None for result in report.results)
+    parts = [_heading(report), _values(report, look)]
+    if not grouped:
+        parts += _figures(report.results, look)
+        for result in report.results:
+            if result.worst:
+                parts.append(_worst(result, len(report.files) > 1, look))
+    for result in report.results:
+        if result.batches:
+            parts.append(_batches(result, look))
+    touched = _touched(report)
+    if touched:
+        parts.append(Text(touched))
+    console = Console(
+        file=io.StringIO(),
+        width=max(look.width, *(_width(part) for part in parts)),
+        force_terminal=look.colour,
+        no_color=not look.colour,
+        color_system="standard" if look.colour else None,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        legacy_windows=False,
+    )
+    for index, part in enumerate(parts):
+        if index:
+            console.print()
+        console.print(part, crop=False, soft_wrap=isinstance(part, Text))
+    file = console.file
+    assert isinstance(file, io.StringIO)
+    return "".join(f"{line.rstrip()}\n" for line in file.getvalue().splitlines())
+
+
+def _width(part: Table | Text) -> int:
+    if isinstance(part, Text):
+        return part.cell_len
+    return sum(_column_widths(part)) + GAP * len(part.columns)
+
+
+def _column_widths(table: Table) -> list[int]:
+    return [
+        max((_text(cell).cell_len for cell in (column.header, *column._cells)), default=0)
+        for column in table.columns
+    ]
+
+
+def _text(cell: object) -> Text:
+    return cell if isinstance(cell, Text) else Text(str(cell))
+
+
+def _heading(report: Report) -> Text:
+    files = ", ".join(printable(file) for file in report.files[:3]) or "data in memory"
+    more = f" and {len(report.files) - 3} more files" if len(report.files) > 3 else ""
+    columns = {
+        (tuple(r.columns["y"] or ()), tuple(r.columns["pred"]), r.columns["weight"])
+        for r in report.results
+    }
+    text = f"{files}{more}: {report.rows} rows"
+    if len(columns) == 1:
+        text += "; " + _columns(report.results[0])
+    return Text(text, style="dim")
+
+
+def _columns(result: Result) -> str:
+    parts = []
+    for name, found in (("y", result.columns["y"]), ("ŷ", result.columns["pred"])):
+        if found:
+            shown = [short(column) for column in found]
+            text = ", ".join(shown) if len(shown) <= 3 else f"{shown[0]} … {shown[-1]}"
+            parts.append(f"{name} = {text}")
+    if result.columns["weight"]:
+        parts.append(f"w = {short(result.columns['weight'])}")
+    return ", ".join(parts)
+
+
+def _grid(header: Sequence[str], left: int) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="dim")
+    for index, name in enumerate(header):
+        table.add_column(Text(name), justify="left" if index < left else "right", no_wrap=True)
+    return table
+
+
+def _values(report: Report, look: Look) -> Table:
+    results = report.results
+    groups = list(dict.fromkeys(name for result in results for name in result.group or {}))
+    several = len({_columns(result) for result in results}) > 1
+    header = ["loss", *map(short, groups), "value", "n"]
+    if groups:
+        header += ["p50", "p95", "max"]
+    if several:
+        header.append("columns")
+    table = _grid(header, 1 + len(groups))
+    if several:
+        table.columns[-1].justify = "left"
+    for result in results:
+        cells: list[Text | str] = [Text(result.spec, style="bold")]
+        cells += [Text(short((result.group or {}).get(name, ""))) for name in groups]
+        cells += [Text(look.number(result.value), style="bold green"), str(result.n)]
+        if groups:
+            sample = result.per_sample
+            names = ("p50", "p95", "max")
+            cells += [look.number(getattr(sample.statistics, n)) if sample else "" for n in names]
+        if several:
+            cells.append(Text(_columns(result), style="dim"))
+        table.add_row(*cells)
+    return table
+
+
+def _figures(results: Sequence[Result], look: Look) -> list[Table]:
+    """Return the summaries of per-sample losses and of gradients, a column for each loss."""
+    shown = [result for result in results if result.per_sample and result.gradient]
+    if not shown:
+        return []
+    columns = [_figure_column(result, look) for result in shown]
+    labels = ["per-sample loss", *(f"  {_label(s)}" for s in STATISTICS), "  histogram"]
+    labels += ["gradient", *(f"  {_label(s)}" for s in STATISTICS)]
+    labels += ["  ‖g‖₁", "  ‖g‖₂", "  > 0", "  < 0", "  = 0"]
+    extra = any(result.per_sample and result.per_sample.infinite for result in shown)
+    if extra:
+        labels.append("  infinite ℓ")
+    tables = []
+    chunk: list[int] = []
+    room = look.width - max(map(len, labels)) - GAP
+    used = 0
+    for index, column in enumerate(columns):
+        width = max(cell_len(cell) for cell in (shown[index].spec, *column)) + GAP
+        if chunk and used + width > room:
+            tables.append(_figure_table(labels, shown, columns, chunk))
+            chunk, used = [], 0
+        chunk.append(index)
+        used += width
+    tables.append(_figure_table(labels, shown, columns, chunk))
+    return tables
+
+
+def _label(statistic: str) -> str:
+    return f"{int(statistic[1:])} %" if statistic[1:].isdigit() else statistic
+
+
+def _figure_table(
+    labels: Sequence[str],
+    shown: Sequence[Result],
+    columns: Sequence[Sequence[str]],
+    chunk: Sequence[int],
+) -> Table:
+    table = _grid(["", *(shown[index].spec for index in chunk)], 1)
+    for row, label in enumerate(labels):
+        cells = [columns[index][row] if row < len(columns[index]) else "" for index in chunk]
+        table.add_row(Text(label, style="" if label.startswith(" ") else "bold"), *cells)
+    return table
+
+
+def _figure_column(result: Result, look: Look) -> list[str]:
+    sample, gradient = result.per_sample, result.gradient
+    assert sample is not None
+    assert gradient is not None
+    cells = ["", *_statistics(sample.statistics, look), count_line(_folded(sample.histogram))]
+    cells += ["", *_statistics(gradient.statistics, look)]
+    cells += [look.number(gradient.l1), look.number(gradient.l2)]
+    cells += [str(gradient.positive), str(gradient.negative), str(gradient.zero)]
+    cells.append(str(sample.infinite))
+    return cells
+
+
+def _folded(histogram: tuple[int, ...]) -> tuple[int, ...]:
+    """Return half as many bins: what fits beside the figures of another loss."""
+    return tuple(a + b for a, b in zip(histogram[::2], histogram[1::2], strict=True))
+
+
+def _statistics(figures: Statistics, look: Look) -> list[str]:
+    return [look.number(getattr(figures, name)) for name in STATISTICS]
+
+
+def _worst(result: Result, several: bool, look: Look) -> Table:
+    """Return the worst rows; on a narrow terminal without the columns that matter least."""
+    worst = result.worst or ()
+    columns = {
+        "line" if not several and worst[0].line else "row": [_place(row, several) for row in worst],
+        "y": [_cell(row.y, look) for row in worst],
+        "ŷ": [_cell(row.pred, look) for row in worst],
+        "loss": [look.number(row.loss) for row in worst],
+        "share": ["–" if row.share is None else f"{row.share:.2%}" for row in worst],
+        "gradient": [_cell(row.gradient, look) for row in worst],
+    }
+    title = f"worst by {result.spec}"
+    for expendable in ("", "gradient", "ŷ", "y"):
+        columns.pop(expendable, None)
+        widths = (max(map(cell_len, (name, *cells))) for name, cells in columns.items())
+        if len(title) + GAP + sum(width + GAP for width in widths) <= look.width:
+            break
+    table = _grid([title, *columns], 1)
+    for index, cells in enumerate(zip(*columns.values(), strict=True)):
+        table.add_row(Text(f"{index + 1:>{len(title)}}", style="dim"), *map(Text, cells))
+    return table
+
+
+def _place(row: Worst, several: bool) -> str:
+    if row.line is None:
+        return str(row.row)
+    return f"{printable(row.file)}:{row.line}" if several else str(row.line)
+
+
+def _cell(value: object, look: Look) -> str:
+    if isinstance(value, float):
+        return look.number(value)
+    if isinstance(value, (list, tuple)):
+        few = [_cell(item, look) for item in value[:3]]
+        return ", ".join(few) + (", …" if len(value) > 3 else "")
+    return short("" if value is None else value)
+
+
+def _batches(result: Result, look: Look) -> Text:
+    values = result.batches or ()
+    step = max(1, -(-len(values) // max(8, look.width - 40)))
+    means = [
+        sum(values[i : i + step]) / len(values[i : i + step]) for i in range(0, len(values), step)
+    ]
+    ends = f"{look.number(values[0])} {sparkline(means)} {look.number(values[-1])}"
+    group = f" [{', '.join(map(short, result.group.values()))}]" if result.group else ""
+    return Text(f"{result.spec}{group} of {len(values)} mini-batches: {ends}")
+
+
+def _touched(report: Report) -> str:
+    parts = [f"{report.skipped} rows skipped"] if report.skipped else []
+    for result in report.results:
+        for what, count in result.touched.items():
+            if count:
+                parts.append(f"{result.spec}: {count} rows {what}")
+    return "; ".join(dict.fromkeys(parts))
+
+
+def short(text: object) -> str:
+    """Return a name from the input, printable and not longer than a table can bear."""
+    shown = printable(text)
+    if cell_len(shown) <= NAME_LIMIT:
+        return shown
+    while cell_len(shown) >= NAME_LIMIT:
+        shown = shown[:-1]
+    return shown + "…"
