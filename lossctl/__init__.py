@@ -1,4 +1,4 @@
-"""lossctl: how wrong is this model, where, and which way should it move?
+"""Exact loss values, per-sample contributions and gradients of a model's predictions.
 
 >>> import lossctl
 >>> lossctl.evaluate({"y": [1.0, 3.0], "yhat": [2.0, 5.0]}, "mse").value
@@ -7,7 +7,9 @@
 
 from typing import TYPE_CHECKING
 
-from lossctl.version import VERSION as __version__
+from lossctl.version import VERSION
+
+__version__ = VERSION
 
 if TYPE_CHECKING:
     from lossctl import errors

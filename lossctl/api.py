@@ -458,10 +458,8 @@ def _prepare(table: CsvTable | ArrayTable, wants: tuple[Want, ...], options: Opt
     table.want(wants, skip=options.missing == "skip")
     if table.small:
         return 1
-    if isinstance(table, CsvTable):
-        from lossctl.sources import fast
-
-        fast.prepare(threads)
+    # polars makes its thread pool when it is loaded, which is when the first block is parsed.
+    os.environ.setdefault("POLARS_MAX_THREADS", str(threads))
     return threads
 
 

@@ -34,7 +34,7 @@ class Text:
 
     def cell(self, row: int) -> str:
         """Return what one row holds."""
-        return self.names[self.codes[row]]
+        return self.names[int(self.codes[row])]
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,8 +177,8 @@ def score(task: Task, batch: Batch) -> Scores:
     y = _truth(task, batch)
     _check_predictions(task, batch, pred)
     pred, normalized, uneven = _on_simplex(task, batch, pred)
-    if loss.kind != "elementwise" and loss.simplex and y is not None and len(task.columns.y) > 1:
-        _check_sums(task, batch, y, task.columns.y)
+    if loss.kind != "elementwise" and y is not None and len(task.columns.y) > 1:
+        _check_sums(task, batch, y.astype(np.float64, copy=False), task.columns.y)
     weight = _weights(task, batch, y)
     value, slope = loss.kernel(y, pred, **task.bound.params)
     value, slope = _reduce(task, value, slope)
@@ -356,11 +356,14 @@ def _class_factor(task: Task, batch: Batch, y: Floats | Labels, classes: Floats)
             next((w for label, w in weights.items() if same_label(label, name)), 1.0)
             for name in column.names
         ]
-        return np.array(table)[column.codes]
+        spelled: Floats = np.array(table, dtype=np.float64)[column.codes]
+        return spelled
     if y.dtype.kind == "i":
-        return classes[y]
+        factor: Floats = classes[y]
+        return factor
     if task.binary and y.ndim == 1:
-        return y * classes[1] + (1.0 - y) * classes[0]
+        mixed: Floats = y * classes[1] + (1.0 - y) * classes[0]
+        return mixed
     return row_sum(y * classes)
 
 

@@ -7,7 +7,6 @@ import sys
 from typing import Annotated, Any
 
 import typer
-from typer import Context
 from typer.core import TyperGroup
 
 from lossctl.cli import catalogue, evaluate, samples, schema
@@ -18,7 +17,7 @@ from lossctl.version import VERSION
 class Shorthand(TyperGroup):
     """A group in which ``lossctl mse preds.csv`` stands for ``lossctl eval mse preds.csv``."""
 
-    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put ``eval`` in front where the first word is no command and no option of the group."""
         own = {option for param in self.params for option in param.opts}
         if args and args[0] not in self.commands and args[0] not in {*own, "--help"}:
@@ -49,7 +48,7 @@ def program(
         ),
     ] = False,
 ) -> None:
-    """How wrong is this model, where, and which way should it move?
+    """Say how wrong a model is, where, and which way it should move.
 
     'lossctl mse preds.csv' is short for 'lossctl eval mse preds.csv'. Exit codes: 0 done and every
     gate held, 1 a gate failed, 2 wrong usage, 3 the input is invalid or cannot be read or the

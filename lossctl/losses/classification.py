@@ -8,9 +8,10 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
+from lossctl.losses.clipping import counter_surprise, still_where_moved, surprise
 from lossctl.losses.domain import LOGIT, POSITIVE, UNIT, Interval
 from lossctl.losses.registry import Floats, Slope, loss
-from lossctl.losses.rows import one_hot, pick, row_sum, times
+from lossctl.losses.rows import one_hot, pick, product, row_sum, times
 
 Labels = NDArray[np.intp]
 Smoothing = Annotated[float, UNIT]
@@ -66,16 +67,13 @@ def bce(
     >>> float(bce(np.array([1.0]), np.array([0.5]))[0][0]).__round__(12)
     0.69314718056
     """
-    t = _smooth(y, label_smoothing, 2)
-    not_t = 1.0 - t
-
-    p = np.clip(yhat, eps, 1.0 - eps) if eps else yhat
-    value = times(t, -np.log(p)) + times(not_t, -np.log1p(-p))
+    t, not_t = _sides(y, label_smoothing)
+    value = times(t, surprise(yhat, eps)) + times(not_t, counter_surprise(yhat, eps))
 
     def slope() -> Floats:
-        up = np.where(not_t == 0.0, 0.0, not_t / (1.0 - p))
-        down = np.where(t == 0.0, 0.0, t / p)
-        return _still_where_clipped(up - down, yhat, p)
+        up = np.where(not_t == 0.0, 0.0, not_t / (1.0 - yhat))
+        down = np.where(t == 0.0, 0.0, t / yhat)
+        return still_where_moved(up - down, yhat, eps)
 
     return value, slope
 
@@ -111,13 +109,14 @@ def bce_with_logits(
     >>> bce_with_logits(np.array([0.0]), np.array([-1000.0]))[0].tolist()
     [0.0]
     """
-    t = _smooth(y, label_smoothing, 2)
-    wanted, unwanted = pos_weight * t, 1.0 - t
+    t, not_t = _sides(y, label_smoothing)
+    missed = softplus(-yhat)
+    yes = times(t, missed) if pos_weight == 1.0 else product(pos_weight, t, missed)
 
     def slope() -> Floats:
-        return unwanted * sigmoid(yhat) - wanted * sigmoid(-yhat)
+        return not_t * sigmoid(yhat) - pos_weight * t * sigmoid(-yhat)
 
-    return times(wanted, softplus(-yhat)) + times(unwanted, softplus(yhat)), slope
+    return yes + times(not_t, softplus(yhat)), slope
 
 
 @loss(
@@ -161,18 +160,17 @@ def cce(
     >>> cce(np.array([0]), np.array([[0.5, 0.5]]))[1]().tolist()
     [[-2.0, 0.0]]
     """
-    p = np.clip(yhat, eps, 1.0 - eps) if eps else yhat
-    if label_smoothing or y.ndim == p.ndim:
-        t = _smooth(_shares(y, p.shape[-1]), label_smoothing, p.shape[-1])
-        value = row_sum(times(t, -np.log(p)))
-        dense = t
+    classes = yhat.shape[-1]
+    dense: Floats | None = None
+    if label_smoothing or y.ndim == yhat.ndim:
+        dense = _smooth(_shares(y, classes), label_smoothing, classes)
+        value = row_sum(times(dense, surprise(yhat, eps)))
     else:
-        value = -np.log(pick(p, y.astype(np.intp)))
-        dense = None
+        value = surprise(pick(yhat, y.astype(np.intp)), eps)
 
     def slope() -> Floats:
-        t = _shares(y, p.shape[-1]) if dense is None else dense
-        return _still_where_clipped(np.where(t == 0.0, 0.0, -t / p), yhat, p)
+        t = _shares(y, classes) if dense is None else dense
+        return still_where_moved(np.where(t == 0.0, 0.0, -t / yhat), yhat, eps)
 
     return value + 0.0, slope  # −ln 1 is −0
 
@@ -210,36 +208,74 @@ def cce_with_logits(
     [0.0]
     """
     classes = yhat.shape[-1]
-    hard = y.ndim < yhat.ndim and not label_smoothing
     top = np.argmax(yhat, axis=-1)
     height = pick(yhat, top)
-    powers = np.exp(yhat - height[..., np.newaxis])
-    at_infinity = np.isposinf(height)
-    if at_infinity.any():  # ∞ − ∞: all of the probability is there
-        powers = np.where(at_infinity[..., np.newaxis], one_hot(top, classes), powers)
-    others = powers.copy()
-    np.put_along_axis(others, top[..., np.newaxis], 0.0, axis=-1)
-    rest = row_sum(others)
+    powers = _powers(yhat, height, top)
+    rest = row_sum(_without(powers, top))
+    dense: Floats | None = None
 
-    if hard:
+    if y.ndim < yhat.ndim and not label_smoothing:
         labels = y.astype(np.intp)
         below = height - pick(yhat, labels)
         value = np.where(labels == top, 0.0, below) + np.log1p(rest)
     else:
-        t = _smooth(_shares(y, classes), label_smoothing, classes)
-        below = height[..., np.newaxis] - yhat
-        np.put_along_axis(below, top[..., np.newaxis], 0.0, axis=-1)
-        value = row_sum(times(t, below + np.log1p(rest)[..., np.newaxis]))
+        dense = _smooth(_shares(y, classes), label_smoothing, classes)
+        below = _without(height[..., np.newaxis] - yhat, top)
+        value = row_sum(times(dense, below + np.log1p(rest)[..., np.newaxis]))
 
     def slope() -> Floats:
-        softmax = powers / (1.0 + rest)[..., np.newaxis]
-        if not hard:
-            return row_sum(t)[..., np.newaxis] * softmax - t
-        np.put_along_axis(softmax, labels[..., np.newaxis], 0.0, axis=-1)
-        np.put_along_axis(softmax, labels[..., np.newaxis], -row_sum(softmax)[..., np.newaxis], -1)
-        return softmax
+        # (Σt)·p − t as (Σt − t)·p − t·(1 − p), with both differences free of cancellation
+        total = 1.0 + rest
+        softmax = powers / total[..., np.newaxis]
+        not_softmax = 1.0 - softmax
+        _put(not_softmax, top, rest / total)
+        if dense is None:
+            _put(softmax, labels, -pick(not_softmax, labels))
+            return softmax
+        most = np.argmax(dense, axis=-1)
+        not_t = row_sum(dense)[..., np.newaxis] - dense
+        _put(not_t, most, row_sum(_without(dense, most)))
+        return not_t * softmax - dense * not_softmax
 
     return value, slope
+
+
+def _powers(z: Floats, height: Floats, top: Labels) -> Floats:
+    """Return e^(z − height) for every entry of a row, where height is its largest, at ``top``.
+
+    The rounding error of the difference, some 10⁻¹³ at −700, would come out multiplied by 2⁵²: it
+    is carried along (Knuth's two-sum).
+    """
+    high = height[..., np.newaxis]
+    difference = z - high
+    shadow = difference - z
+    error = (z - (difference - shadow)) - (high + shadow)
+    powers = np.exp(difference)
+    powers += powers * np.where(difference > -1000.0, error, 0.0)
+    at_infinity = np.isposinf(height)
+    if at_infinity.any():  # ∞ − ∞: all of the probability is there
+        powers = np.where(at_infinity[..., np.newaxis], one_hot(top, z.shape[-1]), powers)
+    return powers
+
+
+def _without(x: Floats, labels: Labels) -> Floats:
+    """Return x with a 0 in the column of each row's label."""
+    others = x.copy()
+    _put(others, labels, np.zeros(labels.shape))
+    return others
+
+
+def _put(x: Floats, labels: Labels, entries: Floats) -> None:
+    """Set the entry in the column of each row's label."""
+    np.put_along_axis(x, labels[..., np.newaxis], entries[..., np.newaxis], axis=-1)
+
+
+def _sides(y: Floats, smoothing: float) -> tuple[Floats, Floats]:
+    """Return t = y(1 − ε) + ε/2 and 1 − t, each without the rounding of the other."""
+    not_y = 1.0 - y
+    if not smoothing:
+        return y, not_y
+    return y + smoothing * (0.5 - y), not_y + smoothing * (y - 0.5)
 
 
 def _smooth(t: Floats, smoothing: float, classes: int) -> Floats:
@@ -250,8 +286,3 @@ def _smooth(t: Floats, smoothing: float, classes: int) -> Floats:
 def _shares(y: Floats | Labels, classes: int) -> Floats:
     """Return the n × k shares of each class: y itself, or its labels one-hot."""
     return one_hot(y.astype(np.intp), classes) if y.dtype.kind == "i" else y.astype(np.float64)
-
-
-def _still_where_clipped(slope: Floats, yhat: Floats, p: Floats) -> Floats:
-    """Return the slope, 0 where a prediction was moved: it does not move any more."""
-    return slope if p is yhat else np.where(p == yhat, slope, 0.0)

@@ -9,12 +9,14 @@ from typing import Annotated
 
 import numpy as np
 
+from lossctl.losses.clipping import still_where_moved, surprise
 from lossctl.losses.domain import UNIT, Interval
 from lossctl.losses.registry import Floats, Slope, loss
 from lossctl.losses.rows import times
 
 Base = Annotated[float, Interval(1.0, math.inf, "neither")]
 Clip = Annotated[float, Interval(0.0, 0.5, "left")]
+SCALE = 2.0**200
 
 
 @loss(
@@ -80,10 +82,10 @@ def cross_entropy(
     [1.0, 0.0]
     """
     unit = math.log(base)
-    q = np.clip(yhat, eps, 1.0 - eps) if eps else yhat
 
     def slope() -> Floats:
-        s = np.where(y == 0.0, 0.0, -y / (q * unit))
-        return s if q is yhat else np.where(q == yhat, s, 0.0)
+        # scaled, since a subnormal Q times ln b would lose its bits
+        s = np.where(y == 0.0, 0.0, -(y * SCALE) / (yhat * SCALE * unit))
+        return still_where_moved(s, yhat, eps)
 
-    return times(y, -np.log(q) / unit) + 0.0, slope
+    return times(y, surprise(yhat, eps) / unit) + 0.0, slope

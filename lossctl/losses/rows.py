@@ -42,3 +42,17 @@ def times(factor: Floats, x: Floats) -> Floats:
     if np.isnan(product).any():
         product = np.where(factor == 0.0, 0.0, product)
     return product
+
+
+def product(*factors: Floats | float) -> Floats:
+    """Return the product of many, 0 where a factor is 0; no partial product vanishes or overflows.
+
+    Mantissas and exponents are multiplied apart.
+    """
+    mantissa, exponent = np.frexp(factors[0])
+    for factor in factors[1:]:
+        more, shift = np.frexp(factor)
+        mantissa = times(mantissa, more)
+        exponent = exponent + shift
+    result: Floats = np.ldexp(mantissa, exponent)
+    return result

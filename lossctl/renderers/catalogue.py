@@ -50,7 +50,7 @@ def render_page(loss: Loss, form: str) -> str:
     if form == "json":
         return _json({**_entry(loss), "page": loss.doc})
     lines = [loss.name, "=" * len(loss.name), ""]
-    body, _, example = loss.doc.partition("\n>>> ")
+    body = loss.doc.partition("\n>>> ")[0]
     lines += [body.rstrip(), ""]
     domains = [f"ŷ in {loss.pred}"]
     if loss.kind == "classes":

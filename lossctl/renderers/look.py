@@ -27,7 +27,7 @@ def printable(text: object) -> str:
 
 
 def sparkline(values: list[float] | tuple[float, ...]) -> str:
-    """Return a line of blocks, from the smallest of the values (0 if all are counts) to the largest."""
+    """Return a line of blocks as high as the values, from the smallest to the largest."""
     finite = [value for value in values if math.isfinite(value)]
     if not finite:
         return ""

@@ -28,7 +28,7 @@ NAME_LIMIT = 28
 def render(report: Report, form: str, look: Look) -> str:  # noqa: ARG001 - one format
     """Return the report as aligned tables."""
     grouped = any(result.group is not None for result in report.results)
-    parts = [_heading(report), _values(report, look)]
+    parts: list[Table | Text] = [_heading(report), _values(report, look)]
     if not grouped:
         parts += _figures(report.results, look)
         for result in report.results:

@@ -18,12 +18,36 @@ if TYPE_CHECKING:
     from lossctl.losses.registry import Loss
 
 TRUTH = frozenset(
-    ["y", "y_true", "true", "truth", "target", "label", "actual", "observed", "ground_truth"]
-    + ["정답", "실제값"]
+    [
+        "y",
+        "y_true",
+        "true",
+        "truth",
+        "target",
+        "label",
+        "actual",
+        "observed",
+        "ground_truth",
+        "정답",
+        "실제값",
+    ]
 )
 PREDICTION = frozenset(
-    ["ŷ", "yhat", "y_hat", "y_pred", "pred", "prediction", "predicted", "score", "prob", "p"]
-    + ["logit", "예측", "예측값"]
+    [
+        "ŷ",
+        "yhat",
+        "y_hat",
+        "y_pred",
+        "pred",
+        "prediction",
+        "predicted",
+        "score",
+        "prob",
+        "p",
+        "logit",
+        "예측",
+        "예측값",
+    ]
 )
 ANONYMOUS = frozenset(["", "id", "index"])
 

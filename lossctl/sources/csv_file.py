@@ -288,7 +288,7 @@ def _sniff(record: bytes) -> str:
 
 
 def check_delimiter(text: str) -> str:
-    """Return the delimiter that an option spells: one ASCII character, ``tab`` or ``\\t``."""
+    r"""Return the delimiter that an option spells: one ASCII character, ``tab`` or ``\t``."""
     delimiter = {"tab": "\t", "\\t": "\t"}.get(text.lower(), text)
     if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n\0':
         raise UsageError(f"--delimiter must be one ASCII character or 'tab', got '{text}'")

@@ -35,10 +35,12 @@ def blocks(source: Source, size: int, pending: bytes = b"") -> Iterator[bytes]:
     ``pending`` are bytes that were read before. Raises RecordTooLong.
     """
     data = pending
-    while True:
-        more = source.read(size)
-        if not more:
-            break
+    while more := source.read(size):
+        end = _last_record_end(more) if b'"' not in data and b'"' not in more else 0
+        if end:  # no quotes, a line ends in it: the bytes are copied once
+            yield b"".join((data, memoryview(more)[:end]))
+            data = more[end:]
+            continue
         data += more
         end = _last_record_end(data)
         if end:
@@ -53,6 +55,8 @@ def blocks(source: Source, size: int, pending: bytes = b"") -> Iterator[bytes]:
 def _last_record_end(data: bytes) -> int:
     """Return the index after the last newline outside quotes; 0 where there is none."""
     mark = b"\n" if b"\n" in data else b"\r"
+    if mark == b"\n" and b'"' not in data:
+        return data.rfind(mark) + 1
     end = len(data)
     if mark == b"\r" and data.endswith(b"\r"):
         end -= 1  # a \n may follow

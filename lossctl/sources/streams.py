@@ -179,7 +179,7 @@ def _zstd(raw: _Rejoined) -> Reader:
     except ImportError:
         raise UsageError("Zstandard input needs a package: pip install 'lossctl[zst]'") from None
     decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 31)
-    return _Guarded(_Frames(raw, decompressor.decompressobj), zstandard.ZstdError)
+    return _Guarded(_Frames(raw, lambda: decompressor.decompressobj()), zstandard.ZstdError)
 
 
 OPENERS: dict[bytes, Callable[[_Rejoined], Reader]] = {
@@ -207,8 +207,11 @@ class _Guarded:
 class _Decompressor(Protocol):
     """What a Zstandard frame is decompressed with."""
 
-    eof: bool
-    unused_data: bytes
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
 
     def decompress(self, data: bytes, /) -> bytes: ...
 
@@ -288,7 +291,7 @@ def display_name(source: Source) -> str:
 
 def _open_raw(source: Source) -> BinaryIO:
     if isinstance(source, Spool):
-        raw = open(os.dup(source.file.fileno()), "rb", buffering=0)
+        raw: BinaryIO = open(os.dup(source.file.fileno()), "rb", buffering=0)  # noqa: SIM115 - the caller closes it
         raw.seek(0)
         return raw
     if source == STDIN:
