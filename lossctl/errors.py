@@ -4,9 +4,10 @@
 
     LossctlError
     ├── UsageError          2  a wrong option, loss name or parameter
+    │   └── UnknownLoss        no loss has that name
     ├── InputError          3  the input is invalid or cannot be read
-    └── OutputError         3  the output cannot be written
-    GateFailed              1  a gate was crossed (raised by the command line only)
+    ├── OutputError         3  the output cannot be written
+    └── GateFailed          1  a gate was crossed (raised by the command line only)
 
 Messages are one line: where, the rule, what was found, what to do.
 """
@@ -35,6 +36,10 @@ class UsageError(LossctlError):
     """The request itself is wrong: an option, a loss name, a parameter."""
 
     exit_code = ExitCode.USAGE
+
+
+class UnknownLoss(UsageError):
+    """No loss has that name."""
 
 
 class InputError(LossctlError):

@@ -106,7 +106,9 @@ def product_total(x: Floats, y: Floats) -> ExactSum:
 
     A product with a factor 0 counts nothing, even where the other factor is infinite.
     """
-    if not (math.isfinite(float(x.sum())) and math.isfinite(float(y.sum()))):
+    with np.errstate(all="ignore"):
+        suspicious = not (math.isfinite(float(x.sum())) and math.isfinite(float(y.sum())))
+    if suspicious:
         used = (x != 0.0) & (y != 0.0)
         x, y = x[used], y[used]
         finite = np.isfinite(x) & np.isfinite(y)

@@ -16,9 +16,10 @@ import numpy as np
 
 from lossctl.batch import Batch, Text
 from lossctl.errors import UsageError
+from lossctl.losses.clipping import moved
 from lossctl.losses.domain import UNIT
-from lossctl.losses.registry import BoundLoss, Slope
-from lossctl.losses.rows import one_hot, row_sum
+from lossctl.losses.registry import TWO_INFINITIES, BoundLoss, Slope
+from lossctl.losses.rows import one_hot, row_sum, undecided
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -288,13 +289,10 @@ def _check_predictions(task: Task, batch: Batch, pred: Floats) -> None:
         what = "p" if loss.pred == UNIT else "ŷ"
         hint = f". {loss.hint}" if loss.hint else ""
         raise batch.error(index, name, f"{what} must be in {loss.pred}, got {found!s}{hint}")
-    if loss.kind == "classes" and loss.pred.infinite and not math.isfinite(float(pred.sum())):
-        with np.errstate(all="ignore"):
-            many = (np.isposinf(pred).sum(axis=1) > 1) | np.isneginf(pred).all(axis=1)
-        if many.any():
-            raise batch.error(
-                int(np.argmax(many)), task.columns.pred[0], "at most one logit of a row may be ∞"
-            )
+    if loss.kind == "classes" and loss.pred.infinite:
+        rows = undecided(pred)
+        if rows.any():
+            raise batch.error(int(np.argmax(rows)), task.columns.pred[0], TWO_INFINITIES)
 
 
 def _first(
@@ -383,5 +381,5 @@ def _clipped(task: Task, pred: Floats) -> int:
     eps = task.bound.params[clip] if clip else 0.0
     if not eps:
         return 0
-    moved = (pred < eps) | (pred > 1.0 - eps)
-    return int(np.count_nonzero(moved if moved.ndim == 1 else moved.any(axis=1)))
+    touched = moved(pred, eps)
+    return int(np.count_nonzero(touched if touched.ndim == 1 else touched.any(axis=1)))

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from lossctl.cli import catalogue, evaluate, samples, schema
-from lossctl.errors import ExitCode, GateFailed, InputError, LossctlError
+from lossctl.errors import ExitCode, GateFailed, InputError, LossctlError, UnknownLoss
 from lossctl.version import VERSION
 
 
@@ -39,7 +39,7 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(no_args_is_help=True)
+@app.callback()
 def program(
     version: Annotated[
         bool,
@@ -56,10 +56,14 @@ def program(
     """
 
 
-app.command("eval", no_args_is_help=True)(evaluate.command)
-app.command("samples", no_args_is_help=True)(samples.command)
-app.command("losses")(catalogue.command)
-app.command("schema")(schema.command)
+COMMANDS = {
+    "eval": evaluate.command,
+    "samples": samples.command,
+    "losses": catalogue.command,
+    "schema": schema.command,
+}
+for _name, _command in COMMANDS.items():
+    app.command(_name)(_command)
 
 
 def main() -> None:
@@ -72,9 +76,11 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run the program with these arguments and return its exit code."""
     try:
-        code: Any = app(arguments, prog_name="lossctl", standalone_mode=False)
+        code: Any = app(arguments or ["--help"], prog_name="lossctl", standalone_mode=False)
     except GateFailed as error:
         return _say(str(error), error.exit_code)
+    except UnknownLoss as error:
+        return _say(f"lossctl: {error}{_or_command(arguments)}", error.exit_code)
     except LossctlError as error:
         located = isinstance(error, InputError) and error.file is not None
         return _say(str(error) if located else f"lossctl: {error}", error.exit_code)
@@ -85,6 +91,14 @@ def run(arguments: list[str]) -> int:
     except MemoryError:
         return _say("lossctl: out of memory", ExitCode.INVALID)
     return code if isinstance(code, int) else ExitCode.OK
+
+
+def _or_command(arguments: list[str]) -> str:
+    """Return what to add where the first word may have been meant as a command."""
+    from lossctl.losses.registry import nearest
+
+    near = nearest(arguments[0], COMMANDS)
+    return f" Or the command '{near}'?" if near and near != arguments[0] else ""
 
 
 def _usage(error: typer.TyperException) -> str:

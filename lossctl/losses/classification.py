@@ -221,7 +221,11 @@ def cce_with_logits(
     else:
         dense = _smooth(_shares(y, classes), label_smoothing, classes)
         below = _without(height[..., np.newaxis] - yhat, top)
-        value = row_sum(times(dense, below + np.log1p(rest)[..., np.newaxis]))
+        costs = times(dense, below + np.log1p(rest)[..., np.newaxis])
+        too_far = np.isinf(below) & np.isfinite(yhat)  # the difference is beyond float64
+        if too_far.any():
+            costs = np.where(too_far, dense * height[..., np.newaxis] - dense * yhat, costs)
+        value = row_sum(costs)
 
     def slope() -> Floats:
         # (Σt)·p − t as (Σt − t)·p − t·(1 − p), with both differences free of cancellation
@@ -230,7 +234,7 @@ def cce_with_logits(
         not_softmax = 1.0 - softmax
         _put(not_softmax, top, rest / total)
         if dense is None:
-            _put(softmax, labels, -pick(not_softmax, labels))
+            _put(softmax, labels, 0.0 - pick(not_softmax, labels))
             return softmax
         most = np.argmax(dense, axis=-1)
         not_t = row_sum(dense)[..., np.newaxis] - dense

@@ -12,15 +12,16 @@ import difflib
 import functools
 import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lossctl.errors import UsageError
+from lossctl.errors import UnknownLoss, UsageError
 from lossctl.losses.domain import LOGIT, REAL, Interval
+from lossctl.losses.rows import undecided
 
 Floats = NDArray[np.float64]
 Slope = Callable[[], Floats]
@@ -29,6 +30,8 @@ Kernel = Callable[..., tuple[Floats, Slope]]
 Kind = Literal["elementwise", "classes", "distribution"]
 Labels = Literal["real", "binary"]
 Aggregate = Literal["mean", "root"]
+
+TWO_INFINITIES = "at most one logit of a row may be ∞, and not all of them −∞"
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,10 +173,18 @@ def find(name: str) -> Loss:
     """Return the loss of that name or alias, or raise UsageError with the nearest name."""
     known = _NAMES.get(fold(name))
     if known is None:
-        near = difflib.get_close_matches(fold(name), _NAMES, n=1)
-        advice = f"did you mean {near[0]}?" if near else "run 'lossctl losses' for the list"
-        raise UsageError(f"unknown loss '{name}': {advice}")
+        near = nearest(fold(name), _NAMES)
+        advice = f"did you mean {near}?" if near else "run 'lossctl losses' for the list"
+        raise UnknownLoss(f"unknown loss '{name}': {advice}")
     return _LOSSES[known]
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Return the known word that was most likely meant: letters swapped first, then the closest."""
+    known = list(known)
+    swapped = [name for name in known if sorted(name) == sorted(word)]
+    near = swapped or difflib.get_close_matches(word, known, n=1)
+    return near[0] if near else None
 
 
 def all_losses() -> tuple[Loss, ...]:
@@ -214,7 +225,7 @@ class BoundLoss:
             return self.loss.kernel(None, pred, **self.params)
         truth = np.asarray(y)
         labels = self.loss.kind == "classes" and truth.ndim == pred.ndim - 1
-        truth = truth.astype(np.intp) if labels else truth.astype(np.float64)
+        truth = self._whole(truth) if labels else truth.astype(np.float64)
         wanted = pred.shape[:-1] if labels else pred.shape
         if truth.shape != wanted:
             raise UsageError(
@@ -225,7 +236,16 @@ class BoundLoss:
         elif truth.size and not (truth.min() >= 0 and truth.max() < pred.shape[-1]):
             raise UsageError(f"{self.loss.name}: y must be in 0…{pred.shape[-1] - 1}")
         self._inside(pred, self.loss.pred, "ŷ")
+        if self.loss.kind == "classes" and self.loss.pred.infinite and undecided(pred).any():
+            raise UsageError(f"{self.loss.name}: {TWO_INFINITIES}")
         return self.loss.kernel(truth, pred, **self.params)
+
+    def _whole(self, labels: NDArray[Any]) -> NDArray[np.intp]:
+        with np.errstate(invalid="ignore"):
+            whole = labels.astype(np.intp)
+        if not np.array_equal(whole, labels):
+            raise UsageError(f"{self.loss.name}: y must be the numbers of classes")
+        return whole
 
     def _inside(self, x: Floats, domain: Interval, name: str) -> None:
         if not domain.holds(x):

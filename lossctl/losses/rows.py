@@ -36,6 +36,15 @@ def one_hot(labels: NDArray[np.intp], classes: int) -> Floats:
     return hot
 
 
+def undecided(z: Floats) -> NDArray[np.bool_]:
+    """Return which rows of logits have no softmax: more than one ∞ in it, or nothing but −∞."""
+    with np.errstate(invalid="ignore"):
+        if np.isfinite(z.sum()):
+            return np.zeros(z.shape[:-1], dtype=bool)
+    many: NDArray[np.bool_] = (np.isposinf(z).sum(axis=-1) > 1) | np.isneginf(z).all(axis=-1)
+    return many
+
+
 def times(factor: Floats, x: Floats) -> Floats:
     """Return factor · x where 0 · ∞ is 0: a term with the factor 0 does not happen."""
     product = factor * x

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ BLOCK = 8 << 20  # bytes that are parsed at a time
 DELIMITERS = ",;\t|"
 BOM = b"\xef\xbb\xbf"
 SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
+RECORD = re.compile(rb'(?:[^"\r\n]++|"[^"]*+")*+(?:\r\n?|\n)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,14 +242,14 @@ def _read_head(
     """Return the header and the bytes after it; without a header, the columns by position."""
     start = len(data) - len(data.lstrip(b"\r\n"))
     skipped = _line_count(data[:start])
-    end = _first_record_end(data, start)
+    end = _first_record_end(data, start, complete)
     while end is None and not complete:
         more = stream.read(BLOCK)
         complete = not more
         data += more
         if len(data) > RECORD_LIMIT:
             raise InputError("the header is over 64 MiB long", file=stream.name, line=1)
-        end = _first_record_end(data, start)
+        end = _first_record_end(data, start, complete)
     record = data[start : len(data) if end is None else end]
     if delimiter is None:
         delimiter = _sniff(record)
@@ -265,14 +267,12 @@ def _read_head(
     return Head(tuple(name.strip() for name in names), delimiter, skipped + lines), rest, complete
 
 
-def _first_record_end(data: bytes, start: int) -> int | None:
+def _first_record_end(data: bytes, start: int, complete: bool) -> int | None:
     """Return the index after the first record; None where it does not end here."""
-    mark = b"\n" if b"\n" in data else b"\r"
-    at = start - 1
-    while (at := data.find(mark, at + 1)) >= 0:
-        if data.count(b'"', start, at) % 2 == 0:
-            return at + 1
-    return None
+    match = RECORD.match(data, start)
+    if match is None or (match.end() == len(data) and data.endswith(b"\r") and not complete):
+        return None  # after a \r, a \n may follow
+    return match.end()
 
 
 def _line_count(data: bytes) -> int:

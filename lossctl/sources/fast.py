@@ -4,6 +4,7 @@ Declining is always sound: the reference reader then decides. What polars would 
 and wrongly is looked for here, at a cost far below that of parsing:
 
 - quotes out of place, NUL bytes and lone carriage returns;
+- a first cell that begins like a byte order mark or like compressed data;
 - rows that are too short: polars fills them with nulls, so the last column is always read, and a
   null in it calls for an exact look at every row;
 - rows that are too long: without quotes, where no row is short, the number of delimiters tells;
@@ -28,12 +29,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 REPLACEMENT = "\ufffd"
+# What polars takes off the front of a block (a BOM), or decompresses it for (gzip, zlib, zstd).
+MAGIC = (b"\xef\xbb\xbf", b"\x1f\x8b", b"x\x01", b"x^", b"x\x9c", b"x\xda", b"\x28\xb5\x2f\xfd")
 
 
 def parse(block: bytes, delimiter: str, width: int, wants: Sequence[Want]) -> Parsed | None:
     """Return the wanted columns of a block, or None where the reference reader must decide."""
     # A search runs at the speed of memory; a count is 40 times slower, so it comes second.
     if b"\0" in block or (b"\r" in block and block.count(b"\r") != block.count(b"\r\n")):
+        return None
+    if block.startswith(MAGIC):
         return None
     quoted = b'"' in block
     if quoted and misplaced_quote(block, delimiter) is not None:
@@ -103,7 +108,7 @@ def _scan(
             encoding=encoding,
         )
         found: pl.DataFrame = frame.select(names).collect()
-    except pl.exceptions.PolarsError:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
         return None
     return found
 
