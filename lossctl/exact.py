@@ -6,9 +6,13 @@ its terms. The work is to get there at the speed of numpy: a slice of at most 2�
 rounded to multiples of one unit, coarse enough that the float64 sum of the rounded numbers has no
 rounding, and what was rounded off is summed in the next round.
 
+Products go the same way: each factor is written in digits of 20 bits, and the dot products of
+digits have no rounding either.
+
 Sources: Demmel and Nguyen, "Fast reproducible floating-point summation" (ARITH 2013); Rump, Ogita
-and Oishi, "Accurate floating-point summation" (SIAM J. Sci. Comput. 2008); Dekker, "A
-floating-point technique for extending the available precision" (Numer. Math. 1971) for products.
+and Oishi, "Accurate floating-point summation" (SIAM J. Sci. Comput. 2008); for products Ozaki,
+Ogita, Oishi and Rump, "Error-free transformations of matrix multiplication" (Numer. Algorithms
+2012).
 """
 
 from __future__ import annotations
@@ -32,7 +36,11 @@ KEPT_BITS = 36
 HUGE = 2.0**900  # above it σ could overflow; a slice that reaches it is scaled down first
 TINY = 2.0**-700  # below it, a number would lose bits when scaled down, and is kept apart
 SCALED = 200  # … by this power of two
-VELTKAMP = 134217729.0  # 2²⁷ + 1 splits a float64 into two halves of 26 bits
+CHUNK = 1 << 13  # numbers whose products may be summed without rounding, at DIGIT_BITS each
+DIGIT_BITS = 20  # 2 × 20 + 13 ≤ 53
+TEMPERATE = 480  # a digit's exponent within ± this cannot make a product overflow or vanish
+# What lies outside is moved inside: 2⁻¹⁰⁷⁴ · 2⁶⁵⁰ and 2¹⁰²⁴ · 2⁻⁶⁵⁰ are 2⁻⁴²⁴ and 2³⁷⁴.
+BANDS = ((0.0, 2.0**-350, -650), (2.0**-350, 2.0**400, 0), (2.0**400, math.inf, 650))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,19 +104,34 @@ def total(x: Floats) -> ExactSum:
     return _guarded(x, _units)
 
 
+def moments(x: Floats) -> tuple[ExactSum, ExactSum]:
+    """Return the exact sums of the numbers and of their squares."""
+    if not _all_finite(x):
+        return _guarded(x, _units), _guarded(x, lambda finite: _product_units(finite, finite))
+    sums = squares = 0
+    for start in range(0, len(x), CHUNK):
+        part = x[start : start + CHUNK]
+        digits = _digits(part)
+        if digits is None:
+            sums += _units(part)
+            squares += _product_units(part, part)
+        else:
+            sums += sum(_whole(float(np.add.reduce(digit)), 0) for digit, _ in digits)
+            squares += _dot_units(digits, digits, 0)
+    return ExactSum(sums), ExactSum(squares)
+
+
 def square_total(x: Floats) -> ExactSum:
-    """Return the exact sum of the squares: both halves of every error-free product are summed."""
-    return _guarded(x, lambda finite: _product_units(finite, finite))
+    """Return the exact sum of the squares."""
+    return moments(x)[1]
 
 
 def product_total(x: Floats, y: Floats) -> ExactSum:
-    """Return the exact sum of the products x·y, both halves of each.
+    """Return the exact sum of the products x·y.
 
     A product with a factor 0 counts nothing, even where the other factor is infinite.
     """
-    with np.errstate(all="ignore"):
-        suspicious = not (math.isfinite(float(x.sum())) and math.isfinite(float(y.sum())))
-    if suspicious:
+    if not (_all_finite(x) and _all_finite(y)):
         used = (x != 0.0) & (y != 0.0)
         x, y = x[used], y[used]
         finite = np.isfinite(x) & np.isfinite(y)
@@ -133,11 +156,15 @@ def grouped_units(x: Floats, codes: NDArray[np.intp], groups: int) -> list[int]:
     return sums
 
 
+def _all_finite(x: Floats) -> bool:
+    """Whether a quick look finds every number finite; an overflow of the sum costs a second one."""
+    with np.errstate(all="ignore"):
+        return math.isfinite(float(np.add.reduce(x)))
+
+
 def _guarded(x: Floats, units: Callable[[Floats], int]) -> ExactSum:
     """Sum the finite numbers of x with ``units`` and count the others."""
-    with np.errstate(all="ignore"):
-        suspicious = not math.isfinite(float(x.sum()))
-    if not suspicious:
+    if _all_finite(x):
         return ExactSum(units(x))
     finite = np.isfinite(x)
     return ExactSum(
@@ -198,55 +225,75 @@ def _rounds(x: Floats) -> Iterator[tuple[Floats, int]]:
 def _product_units(x: Floats, y: Floats) -> int:
     """Sum the exact products of two finite arrays, as units of 2⁻²¹⁴⁸."""
     units = 0
-    for start in range(0, len(x), SLICE):
-        a, b = x[start : start + SLICE], y[start : start + SLICE]
+    for start in range(0, len(x), CHUNK):
+        a, b = x[start : start + CHUNK], y[start : start + CHUNK]
+        digits_a = _digits(a)
+        digits_b = digits_a if y is x else _digits(b)
+        if digits_a is not None and digits_b is not None:
+            units += _dot_units(digits_a, digits_b, 0)
+            continue
         for part_a, scale_a in _tempered(a):
-            for part_b, scale_b in ((part_a, scale_a),) if b is a else _tempered(b):
-                product, rest = _two_product(part_a, part_b)
-                scale = scale_a + scale_b
-                for half in (product, rest):
-                    for rounded, own in _rounds(half):
-                        units += _whole(float(np.add.reduce(rounded)), own + scale)
+            for part_b, scale_b in _tempered(b):
+                left, right = _digits(part_a), _digits(part_b)
+                assert left is not None
+                assert right is not None
+                units += _dot_units(left, right, scale_a + scale_b)
+    return units
+
+
+Digits = list[tuple["Floats", int]]
+
+
+def _digits(x: Floats) -> Digits | None:
+    """Write the finite numbers of x in digits of 20 bits: arrays that add up to x.
+
+    Each comes with an exponent t: its entries are multiples of 2ᵗ and at most 2²⁰ of them. So a
+    product of two digits is at most 2⁴⁰ of a common unit, and 2¹³ of those add up without
+    rounding in any order. None where exponents come so near the ends of float64 that products of
+    digits could overflow or vanish.
+    """
+    largest = max(float(np.maximum.reduce(x)), -float(np.minimum.reduce(x)))
+    if largest == 0.0:
+        return []
+    unit = math.frexp(largest)[1] - DIGIT_BITS
+    if unit > TEMPERATE:
+        return None
+    digits: Digits = []
+    rest = x
+    while True:
+        if unit < -TEMPERATE:
+            return None
+        sigma = math.ldexp(1.5, 52 + unit)
+        digit = rest + sigma
+        digit -= sigma
+        digits.append((digit, unit))
+        rest = np.subtract(rest, digit, out=None if rest is x else rest)
+        if not rest.any():
+            return digits
+        unit -= DIGIT_BITS + 1  # |rest| ≤ half a unit
+
+
+def _dot_units(x: Digits, y: Digits, scale: int) -> int:
+    """Sum the products of two arrays in digits, as units of 2⁻²¹⁴⁸."""
+    units = 0
+    for i, (a, unit_a) in enumerate(x):
+        for j, (b, unit_b) in enumerate(y):
+            if x is y and j < i:
+                continue
+            whole = int(math.ldexp(float(np.dot(a, b)), -unit_a - unit_b))
+            if x is y and j > i:
+                whole += whole
+            shift = SCALE_BITS + unit_a + unit_b + scale
+            units += whole << shift if shift >= 0 else whole >> -shift
     return units
 
 
 def _tempered(x: Floats) -> list[tuple[Floats, int]]:
-    """Split x into parts whose products neither overflow nor lose bits, each with its scale."""
+    """Split x into parts that can be written in digits, each with a power of two to multiply by."""
     magnitudes = np.abs(x)
-    largest = float(np.maximum.reduce(magnitudes))
-    smallest = float(np.minimum.reduce(magnitudes))
-    if largest < 2.0**400 and (
-        smallest > 2.0**-400 or not np.any((x != 0) & (magnitudes < 2.0**-400))
-    ):
-        return [(x, 0)]
     parts = []
-    # 2⁻¹⁰⁷⁴ · 2⁶⁵⁰ and 2¹⁰²⁴ · 2⁻⁶⁵⁰ lie between 2⁻⁴²⁴ and 2³⁷⁴.
-    for low, high, scale in (
-        (0.0, 2.0**-400, -650),
-        (2.0**-400, 2.0**400, 0),
-        (2.0**400, math.inf, 650),
-    ):
-        chosen = (magnitudes >= low) & (magnitudes < high) & (x != 0.0)
+    for low, high, scale in BANDS:
+        chosen = (magnitudes >= low) & (magnitudes < high) & (magnitudes > 0.0)
         if chosen.any():
-            part = np.where(chosen, x, 0.0)
-            parts.append((np.ldexp(part, -scale), scale))
+            parts.append((np.ldexp(np.where(chosen, x, 0.0), -scale), scale))
     return parts
-
-
-def _two_product(x: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """Return x·y rounded, and the rounding error, exactly (Veltkamp's split, Dekker's product)."""
-    product = x * y
-    x_high, x_low = _split(x)
-    y_high, y_low = (x_high, x_low) if y is x else _split(y)
-    rest = x_high * y_high
-    rest -= product
-    rest += x_high * y_low
-    rest += x_low * y_high
-    rest += x_low * y_low
-    return product, rest
-
-
-def _split(x: Floats) -> tuple[Floats, Floats]:
-    high = x * VELTKAMP
-    high -= high - x
-    return high, x - high

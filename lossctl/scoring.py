@@ -18,7 +18,7 @@ from lossctl.batch import Batch, Text
 from lossctl.errors import UsageError
 from lossctl.losses.clipping import moved
 from lossctl.losses.domain import UNIT
-from lossctl.losses.registry import TWO_INFINITIES, BoundLoss, Slope
+from lossctl.losses.registry import TWO_INFINITIES, BoundLoss, Slope, reduce_outputs
 from lossctl.losses.rows import one_hot, row_sum, undecided
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ def score(task: Task, batch: Batch) -> Scores:
         _check_sums(task, batch, y.astype(np.float64, copy=False), task.columns.y)
     weight = _weights(task, batch, y)
     value, slope = loss.kernel(y, pred, **task.bound.params)
-    value, slope = _reduce(task, value, slope)
+    value, slope = reduce_outputs(loss, value, slope, outputs_sum=task.rules.outputs_sum)
     touched = Touched(_clipped(task, pred), normalized, ignored, uneven)
     return Scores(batch, value, slope, weight, touched, y, pred)
 
@@ -363,17 +363,6 @@ def _class_factor(task: Task, batch: Batch, y: Floats | Labels, classes: Floats)
         mixed: Floats = y * classes[1] + (1.0 - y) * classes[0]
         return mixed
     return row_sum(y * classes)
-
-
-def _reduce(task: Task, value: Floats, slope: Slope) -> tuple[Floats, Slope]:
-    """Make one loss a row out of k terms: their mean, or their sum."""
-    kind = task.bound.loss.kind
-    if kind == "classes" or value.ndim == 1:
-        return value, slope
-    if kind == "distribution" or task.rules.outputs_sum:
-        return row_sum(value), slope
-    k = value.shape[-1]
-    return row_sum(value) / k, lambda: slope() / k
 
 
 def _clipped(task: Task, pred: Floats) -> int:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lossctl.batch import Text
-from lossctl.exact import ExactSum, grouped_units, product_total, square_total, total
+from lossctl.exact import ExactSum, grouped_units, moments, product_total, total
 from lossctl.losses.rows import times
 from lossctl.quantiles import Quantiles
 from lossctl.scoring import Scores, Task, Touched, score, truth_column
@@ -57,12 +57,12 @@ class Summary:
         """Summarise an array."""
         if not len(x):
             return Summary()
-        sums = total(x)
+        sums, squares = moments(x)
         kept = x[~np.isnan(x)] if sums.nans else x
         return Summary(
             count=len(x),
             total=sums,
-            squares=square_total(x),
+            squares=squares,
             low=float(kept.min()) if len(kept) else math.inf,
             high=float(kept.max()) if len(kept) else -math.inf,
             quantiles=Quantiles.of(kept),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -56,7 +57,7 @@ def program(
     """
 
 
-COMMANDS = {
+COMMANDS: dict[str, Callable[..., None]] = {
     "eval": evaluate.command,
     "samples": samples.command,
     "losses": catalogue.command,

@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
-from lossctl.losses.clipping import counter_surprise, still_where_moved, surprise
+from lossctl.losses.clipping import counter_surprise, still_where_moved, surprise, unsigned
 from lossctl.losses.domain import LOGIT, POSITIVE, UNIT, Interval
 from lossctl.losses.registry import Floats, Slope, loss
 from lossctl.losses.rows import one_hot, pick, product, row_sum, times
@@ -72,7 +72,7 @@ def bce(
 
     def slope() -> Floats:
         up = np.where(not_t == 0.0, 0.0, not_t / (1.0 - yhat))
-        down = np.where(t == 0.0, 0.0, t / yhat)
+        down = np.where(t == 0.0, 0.0, t / unsigned(yhat))
         return still_where_moved(up - down, yhat, eps)
 
     return value, slope
@@ -110,13 +110,15 @@ def bce_with_logits(
     [0.0]
     """
     t, not_t = _sides(y, label_smoothing)
-    missed = softplus(-yhat)
-    yes = times(t, missed) if pos_weight == 1.0 else product(pos_weight, t, missed)
+
+    def wanted(x: Floats) -> Floats:
+        """Return c·t·x, where x is sp(−z) or σ(−z)."""
+        return times(t, x) if pos_weight == 1.0 else _lifted(pos_weight, t, x, yhat)
 
     def slope() -> Floats:
-        return not_t * sigmoid(yhat) - pos_weight * t * sigmoid(-yhat)
+        return not_t * sigmoid(yhat) - wanted(sigmoid(-yhat))
 
-    return yes + times(not_t, softplus(yhat)), slope
+    return wanted(softplus(-yhat)) + times(not_t, softplus(yhat)), slope
 
 
 @loss(
@@ -170,7 +172,7 @@ def cce(
 
     def slope() -> Floats:
         t = _shares(y, classes) if dense is None else dense
-        return still_where_moved(np.where(t == 0.0, 0.0, -t / yhat), yhat, eps)
+        return still_where_moved(np.where(t == 0.0, 0.0, -t / unsigned(yhat)), yhat, eps)
 
     return value + 0.0, slope  # −ln 1 is −0
 
@@ -222,9 +224,10 @@ def cce_with_logits(
         dense = _smooth(_shares(y, classes), label_smoothing, classes)
         below = _without(height[..., np.newaxis] - yhat, top)
         costs = times(dense, below + np.log1p(rest)[..., np.newaxis])
-        too_far = np.isinf(below) & np.isfinite(yhat)  # the difference is beyond float64
-        if too_far.any():
-            costs = np.where(too_far, dense * height[..., np.newaxis] - dense * yhat, costs)
+        high = height[..., np.newaxis]
+        too_far = np.isinf(below) & np.isfinite(high) & np.isfinite(yhat)
+        if too_far.any():  # the difference is beyond float64, its share need not be
+            costs = np.where(too_far, dense * high - dense * yhat, costs)
         value = row_sum(costs)
 
     def slope() -> Floats:
@@ -242,6 +245,19 @@ def cce_with_logits(
         return not_t * softmax - dense * not_softmax
 
     return value, slope
+
+
+def _lifted(c: float, t: Floats, x: Floats, z: Floats) -> Floats:
+    """Return c·t·x, where x is sp(−z) or σ(−z).
+
+    Beyond z = 700 both are e⁻ᶻ and lose their bits, though c may lift the product back.
+    """
+    result = product(c, t, x)
+    faint = z > 700.0
+    if faint.any():
+        quarter = np.exp(-0.25 * z)
+        result = np.where(faint, product(c, t, quarter, quarter, quarter, quarter), result)
+    return result
 
 
 def _powers(z: Floats, height: Floats, top: Labels) -> Floats:

@@ -32,6 +32,11 @@ def counter_surprise(p: Floats, eps: float = 0.0) -> Floats:
     return np.where(high, -math.log(eps), -np.log1p(-np.where(high, 0.5, np.maximum(p, eps))))
 
 
+def unsigned(p: Floats) -> Floats:
+    """Return p with 0 for −0, by which nothing should be divided."""
+    return p + 0.0
+
+
 def still_where_moved(slope: Floats, p: Floats, eps: float) -> Floats:
     """Return the slope, 0 where the prediction was moved: it does not move any more."""
     return np.where(moved(p, eps), 0.0, slope) if eps else slope

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import numpy as np
 
-from lossctl.losses.clipping import still_where_moved, surprise
+from lossctl.losses.clipping import still_where_moved, surprise, unsigned
 from lossctl.losses.domain import UNIT, Interval
 from lossctl.losses.registry import Floats, Slope, loss
 from lossctl.losses.rows import times
@@ -85,7 +85,7 @@ def cross_entropy(
 
     def slope() -> Floats:
         # scaled, since a subnormal Q times ln b would lose its bits
-        s = np.where(y == 0.0, 0.0, -(y * SCALE) / (yhat * SCALE * unit))
+        s = np.where(y == 0.0, 0.0, -(y * SCALE) / (unsigned(yhat) * SCALE * unit))
         return still_where_moved(s, yhat, eps)
 
     return times(y, surprise(yhat, eps) / unit) + 0.0, slope

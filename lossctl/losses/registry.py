@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from lossctl.errors import UnknownLoss, UsageError
 from lossctl.losses.domain import LOGIT, REAL, Interval
-from lossctl.losses.rows import undecided
+from lossctl.losses.rows import row_sum, undecided
 
 Floats = NDArray[np.float64]
 Slope = Callable[[], Floats]
@@ -192,6 +192,18 @@ def all_losses() -> tuple[Loss, ...]:
     return tuple(_LOSSES.values())
 
 
+def reduce_outputs(
+    loss: Loss, value: Floats, slope: Slope, *, outputs_sum: bool
+) -> tuple[Floats, Slope]:
+    """Make one loss a row out of its k terms: their mean, or their sum."""
+    if loss.kind == "classes" or value.ndim == 1:
+        return value, slope
+    if loss.kind == "distribution" or outputs_sum:
+        return row_sum(value), slope
+    k = value.shape[-1]
+    return row_sum(value) / k, lambda: slope() / k
+
+
 @dataclass(frozen=True, slots=True)
 class BoundLoss:
     """A loss with its parameters: call it for per-sample losses, ``slope`` for ∂ℓ/∂ŷ."""
@@ -222,10 +234,10 @@ class BoundLoss:
         pred = np.asarray(yhat, dtype=np.float64)
         if self.loss.y is None:
             self._inside(pred, self.loss.pred, "ŷ")
-            return self.loss.kernel(None, pred, **self.params)
-        truth = np.asarray(y)
+            return self._evaluated(None, pred)
+        truth: NDArray[Any] = np.asarray(y)
         labels = self.loss.kind == "classes" and truth.ndim == pred.ndim - 1
-        truth = self._whole(truth) if labels else truth.astype(np.float64)
+        truth = self._whole(truth) if labels else np.asarray(truth, dtype=np.float64)
         wanted = pred.shape[:-1] if labels else pred.shape
         if truth.shape != wanted:
             raise UsageError(
@@ -238,9 +250,13 @@ class BoundLoss:
         self._inside(pred, self.loss.pred, "ŷ")
         if self.loss.kind == "classes" and self.loss.pred.infinite and undecided(pred).any():
             raise UsageError(f"{self.loss.name}: {TWO_INFINITIES}")
-        return self.loss.kernel(truth, pred, **self.params)
+        return self._evaluated(truth, pred)
 
-    def _whole(self, labels: NDArray[Any]) -> NDArray[np.intp]:
+    def _evaluated(self, y: Any, yhat: Floats) -> tuple[Floats, Slope]:
+        value, slope = self.loss.kernel(y, yhat, **self.params)
+        return reduce_outputs(self.loss, value, slope, outputs_sum=False)
+
+    def _whole(self, labels: NDArray[Any]) -> NDArray[Any]:
         with np.errstate(invalid="ignore"):
             whole = labels.astype(np.intp)
         if not np.array_equal(whole, labels):

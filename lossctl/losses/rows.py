@@ -38,7 +38,7 @@ def one_hot(labels: NDArray[np.intp], classes: int) -> Floats:
 
 def undecided(z: Floats) -> NDArray[np.bool_]:
     """Return which rows of logits have no softmax: more than one ∞ in it, or nothing but −∞."""
-    with np.errstate(invalid="ignore"):
+    with np.errstate(all="ignore"):
         if np.isfinite(z.sum()):
             return np.zeros(z.shape[:-1], dtype=bool)
     many: NDArray[np.bool_] = (np.isposinf(z).sum(axis=-1) > 1) | np.isneginf(z).all(axis=-1)

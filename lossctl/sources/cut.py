@@ -60,13 +60,11 @@ def _last_record_end(data: bytes) -> int:
     end = len(data)
     if mark == b"\r" and data.endswith(b"\r"):
         end -= 1  # a \n may follow
-    odd = data.count(b'"') & 1
-    after = 0
-    while (at := data.rfind(mark, 0, end)) >= 0:
-        after += data.count(b'"', at, end)
-        if (odd + after) & 1 == 0:
+    for quotes in range(data.count(b'"'), -1, -1):
+        last = data.rfind(b'"', 0, end)
+        if quotes % 2 == 0 and (at := data.rfind(mark, last + 1, end)) >= 0:
             return at + 1
-        end = at
+        end = last
     return 0
 
 
@@ -84,13 +82,14 @@ def misplaced_quote(block: bytes, delimiter: str) -> int | None:
     fence = np.zeros(256, dtype=bool)
     fence[[NEWLINE, RETURN, ord(delimiter)]] = True
     before = np.where(openers > 0, data[openers - 1], NEWLINE)
-    good_open = fence[before]
-    good_open[1:] |= openers[1:] == closers[: len(openers) - 1] + 1
+    doubled = np.zeros(len(openers), dtype=bool)
+    doubled[1:] = openers[1:] == closers[: len(openers) - 1] + 1
+    good_open = fence[before] | doubled
     after = np.where(closers + 1 < len(data), data[np.minimum(closers + 1, len(data) - 1)], NEWLINE)
     good_close = fence[after] | (after == QUOTE)
     bad = np.concatenate([openers[~good_open], closers[~good_close]])
-    if len(openers) > len(closers):
-        bad = np.append(bad, openers[-1])
+    if len(openers) > len(closers):  # the field that is never closed begins before any doubled ones
+        bad = np.append(bad, openers[~doubled][-1])
     return int(bad.min()) if len(bad) else None
 
 

@@ -50,7 +50,7 @@ def read_rows(block: bytes, delimiter: str) -> tuple[list[list[str]], list[int],
     ):
         if found >= 0:
             if message.startswith("a quote"):
-                message = _quote_message(block, found)
+                message = _quote_message(block, found, delimiter)
             raise BadCell(_lines_before(block, found), None, message)
     rows: list[list[str]] = []
     offsets: list[int] = []
@@ -72,8 +72,9 @@ def _or_minus_one(index: int | None) -> int:
     return -1 if index is None else index
 
 
-def _quote_message(block: bytes, at: int) -> str:
-    if block.count(b'"', at) == 1 and block.count(b'"') % 2:
+def _quote_message(block: bytes, at: int, delimiter: str) -> str:
+    opens = block.count(b'"', 0, at) % 2 == 0
+    if opens and block[at - 1 : at] in (b"", b"\n", b"\r", delimiter.encode()):
         return "a quote that is never closed"
     return "a quote inside a field; quote the whole field and double the quotes in it"
 

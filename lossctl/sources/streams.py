@@ -156,21 +156,21 @@ def _decompressed(raw: _Rejoined, head: bytes) -> Reader:
 
 
 def _gzip(raw: _Rejoined) -> Reader:
-    import gzip
+    import zlib
 
-    return gzip.GzipFile(fileobj=io.BufferedReader(raw, 1 << 20))
+    return _Frames(raw, lambda: zlib.decompressobj(wbits=31), zlib.error)
 
 
 def _bz2(raw: _Rejoined) -> Reader:
     import bz2
 
-    return bz2.BZ2File(io.BufferedReader(raw, 1 << 20))
+    return _Frames(raw, bz2.BZ2Decompressor, OSError)
 
 
 def _xz(raw: _Rejoined) -> Reader:
     import lzma
 
-    return _Guarded(lzma.LZMAFile(io.BufferedReader(raw, 1 << 20)), lzma.LZMAError)
+    return _Frames(raw, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ), lzma.LZMAError)
 
 
 def _zstd(raw: _Rejoined) -> Reader:
@@ -179,7 +179,7 @@ def _zstd(raw: _Rejoined) -> Reader:
     except ImportError:
         raise UsageError("Zstandard input needs a package: pip install 'lossctl[zst]'") from None
     decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 31)
-    return _Guarded(_Frames(raw, lambda: decompressor.decompressobj()), zstandard.ZstdError)
+    return _Frames(raw, lambda: decompressor.decompressobj(), zstandard.ZstdError)
 
 
 OPENERS: dict[bytes, Callable[[_Rejoined], Reader]] = {
@@ -190,22 +190,8 @@ OPENERS: dict[bytes, Callable[[_Rejoined], Reader]] = {
 }
 
 
-class _Guarded:
-    """Turns a library's own error for bad data into the one that ``Stream`` knows."""
-
-    def __init__(self, reader: Reader, error: type[Exception]) -> None:
-        self._reader = reader
-        self._error = error
-
-    def read(self, size: int, /) -> bytes:
-        try:
-            return self._reader.read(size)
-        except self._error:
-            raise OSError from None
-
-
 class _Decompressor(Protocol):
-    """What a Zstandard frame is decompressed with."""
+    """What one frame is decompressed with: a gzip member, a bz2 or xz stream, a zstd frame."""
 
     @property
     def eof(self) -> bool: ...
@@ -217,18 +203,26 @@ class _Decompressor(Protocol):
 
 
 class _Frames:
-    """Zstandard frames one after the other, refusing a frame that ends early."""
+    """Compressed frames one after the other, to the last byte of the file.
 
-    def __init__(self, raw: _Rejoined, frame: Callable[[], _Decompressor]) -> None:
-        self._raw = raw
+    A frame that ends early is refused, and so are bytes that are no frame: the file objects of
+    ``bz2`` and ``lzma`` pass over them, and with them over the rest of a damaged file.
+    """
+
+    def __init__(
+        self, raw: _Rejoined, frame: Callable[[], _Decompressor], error: type[Exception]
+    ) -> None:
+        self._raw = io.BufferedReader(raw, 1 << 20)
         self._frame = frame
+        self._error = error
         self._current: _Decompressor | None = None
         self._pending = b""
         self._input = b""
 
     def read(self, size: int, /) -> bytes:
         while not self._pending:
-            data = self._input or self._raw.read(1 << 17)
+            # Small pieces bound the memory: text that repeats grows up to 17,000-fold.
+            data = self._input or self._raw.read(1 << 12)
             self._input = b""
             if not data:
                 if self._current is not None:
@@ -236,7 +230,10 @@ class _Frames:
                 return b""
             if self._current is None:
                 self._current = self._frame()
-            self._pending = self._current.decompress(data)
+            try:
+                self._pending = self._current.decompress(data)
+            except self._error:
+                raise OSError from None
             if self._current.eof:
                 self._input = self._current.unused_data
                 self._current = None

@@ -1,0 +1,50 @@
+"""The README's commands and what they print; ``python -m tests.docs.readme`` writes it anew."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+README = ROOT / "README.md"
+_BLOCK = re.compile(r"```console\n(.*?)```\n", re.DOTALL)
+_DERIVED = re.compile(r"(<!-- \w+: (.*?) -->\n).*?(<!-- end -->\n)", re.DOTALL)
+
+
+def refreshed(text: str) -> str:
+    """Return the text with the output of every command as it is today."""
+    text = _BLOCK.sub(lambda block: f"```console\n{_session(block[1])}```\n", text)
+    return _DERIVED.sub(lambda part: f"{part[1]}{run(part[2])}{part[3]}", text)
+
+
+def _session(block: str) -> str:
+    commands = [line for line in block.splitlines() if line.startswith("$ ")]
+    return "".join(f"{command}\n{run(command[2:])}" for command in commands)
+
+
+def run(command: str) -> str:
+    """Return what a shell command prints, both streams, as a person sees it in a pipe."""
+    with tempfile.TemporaryDirectory() as folder:
+        shim = Path(folder) / "lossctl"
+        shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m lossctl "$@"\n')
+        shim.chmod(shim.stat().st_mode | stat.S_IXUSR)
+        path = f"{folder}:{os.environ['PATH']}"
+        found = subprocess.run(
+            ["sh", "-c", command],
+            cwd=ROOT,
+            env={**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "COLUMNS": "80"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    return found.stdout.decode()
+
+
+if __name__ == "__main__":
+    README.write_text(refreshed(README.read_text()))
