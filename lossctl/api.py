@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from lossctl.errors import InputError, UsageError
 from lossctl.losses import BoundLoss, all_losses
 from lossctl.losses.spec import Spec, parse_specs
 from lossctl.report import Report, Result, Scale, make_result, value_and_scale
-from lossctl.scoring import Rules, Task, score, truth_column
+from lossctl.scoring import NO_WEIGHTS, Rules, Task, score, truth_column
 from lossctl.sources.columns import Header, choose, select
 from lossctl.sources.csv_file import CsvTable, Dialect, check_delimiter
 from lossctl.sources.streams import Source, Spool, display_name, identity, spooled
@@ -36,8 +35,7 @@ Key = tuple[int, Group]
 Watch = Callable[[float | None, int], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class Options(NamedTuple):
     """How to read and reduce; the names are those of the command line's options."""
 
     y: str | None = None
@@ -48,7 +46,7 @@ class Options:
     outputs: Literal["mean", "sum"] = "mean"
     missing: Literal["error", "skip"] = "error"
     positive: str | None = None
-    class_weight: Mapping[str, float] = field(default_factory=dict)
+    class_weight: Mapping[str, float] = NO_WEIGHTS
     ignore: str | None = None
     normalize: bool = False
     delimiter: str | None = None
@@ -60,21 +58,6 @@ class Options:
     keep: Sequence[str] = ()
     block_size: int | None = None
 
-    def __post_init__(self) -> None:
-        """Check the numbers and choices."""
-        for name, low in (("batch_size", 1), ("threads", 1), ("block_size", 1), ("top", 0)):
-            value = getattr(self, name)
-            if value is not None and value < low:
-                raise UsageError(f"{name} must be at least {low}, got {value}")
-        for name, choices in (
-            ("outputs", ("mean", "sum")),
-            ("missing", ("error", "skip")),
-            ("input_format", ("csv", "tsv", None)),
-        ):
-            if getattr(self, name) not in choices:
-                known = ", ".join(str(choice) for choice in choices if choice)
-                raise UsageError(f"{name} must be one of {known}, got '{getattr(self, name)}'")
-
     @property
     def dialect(self) -> Dialect:
         """How CSV is to be read."""
@@ -82,7 +65,7 @@ class Options:
         if self.input_format == "tsv" and delimiter is None:
             delimiter = "\t"
         dialect = Dialect(delimiter, self.header)
-        return dialect if self.block_size is None else replace(dialect, block_size=self.block_size)
+        return dialect if self.block_size is None else dialect._replace(block_size=self.block_size)
 
 
 def evaluate(
@@ -107,11 +90,23 @@ def evaluate(
 
 def make_options(by: str | Sequence[str] | None = None, **options: Any) -> Options:
     """Return the options, with a usage error for one that does not exist."""
-    columns = (by,) if isinstance(by, str) else tuple(by or ())
-    try:
-        return Options(by=columns, **options)
-    except TypeError as error:
-        raise UsageError(str(error).replace("Options.__init__() got an ", "")) from None
+    unknown = [name for name in options if name not in Options._fields]
+    if unknown:
+        raise UsageError(f"there is no option '{unknown[0]}'")
+    chosen = Options(by=(by,) if isinstance(by, str) else tuple(by or ()), **options)
+    for name, low in (("batch_size", 1), ("threads", 1), ("block_size", 1), ("top", 0)):
+        value = getattr(chosen, name)
+        if value is not None and value < low:
+            raise UsageError(f"{name} must be at least {low}, got {value}")
+    for name, choices in (
+        ("outputs", ("mean", "sum")),
+        ("missing", ("error", "skip")),
+        ("input_format", ("csv", "tsv", None)),
+    ):
+        if getattr(chosen, name) not in choices:
+            known = ", ".join(choice for choice in choices if choice)
+            raise UsageError(f"{name} must be one of {known}, got '{getattr(chosen, name)}'")
+    return chosen
 
 
 def evaluate_with(data: Any, losses: str, options: Options, watch: Watch | None = None) -> Report:
@@ -194,8 +189,7 @@ def _natural(group: Group) -> tuple[tuple[int, float, str], ...]:
     return tuple(keys)
 
 
-@dataclass(frozen=True, slots=True)
-class Samples:
+class Samples(NamedTuple):
     """Some rows of the table of samples: column names to arrays, text or lists of cells."""
 
     columns: Mapping[str, Any]
@@ -413,8 +407,7 @@ def wants_of(
             # The stricter reading holds: a number before a binary label, finite before infinite.
             kind = "number" if "number" in (want.kind, before.kind) else want.kind
             kind = "text" if "text" in (want.kind, before.kind) else kind
-            want = replace(
-                want,
+            want = want._replace(
                 kind=kind,
                 infinite=want.infinite and before.infinite,
                 classes=want.classes or before.classes,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -37,8 +37,9 @@ class Text:
         return self.names[int(self.codes[row])]
 
 
-@dataclass(frozen=True, slots=True)
-class Lines:
+# Records are named tuples where nothing is merged or cached: defining one takes a tenth of the
+# time that a dataclass takes, and start-up is what a one-liner feels.
+class Lines(NamedTuple):
     """The line of the file that each record begins on; none where the input has no lines."""
 
     first: int | None = None

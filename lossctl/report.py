@@ -5,10 +5,9 @@ Every figure is an exact ratio of exact sums, or the root of one, rounded once.
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lossctl.errors import InputError
 from lossctl.exact import SCALE_BITS, ExactSum, ratio, root_ratio
@@ -25,8 +24,7 @@ ONE = 1 << SCALE_BITS
 LEVELS = (0.05, 0.5, 0.95)
 
 
-@dataclass(frozen=True, slots=True)
-class Scale:
+class Scale(NamedTuple):
     """The factor φ'(m)/Σw that makes g of w·s: numerator/denominator, or the root of it.
 
     ``divisor`` is 1/factor rounded once, what a single entry is divided by; 0 stands for a
@@ -70,8 +68,7 @@ class Scale:
 UNSCALED = Scale(1, 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Statistics:
+class Statistics(NamedTuple):
     """Mean, standard deviation (ddof 0), extremes and quantiles of a stream."""
 
     mean: float
@@ -83,8 +80,7 @@ class Statistics:
     max: float
 
 
-@dataclass(frozen=True, slots=True)
-class PerSample:
+class PerSample(NamedTuple):
     """The distribution of the ℓᵢ, unweighted, over the rows with w > 0."""
 
     statistics: Statistics
@@ -93,8 +89,7 @@ class PerSample:
     histogram: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Gradient:
+class Gradient(NamedTuple):
     """The distribution and norms of the entries of g."""
 
     statistics: Statistics
@@ -107,8 +102,7 @@ class Gradient:
     nonfinite: int
 
 
-@dataclass(frozen=True, slots=True)
-class Worst:
+class Worst(NamedTuple):
     """A row to blame."""
 
     row: int
@@ -122,8 +116,7 @@ class Worst:
     gradient: float | tuple[float, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """One loss over all rows or over one group."""
 
     loss: str
@@ -182,6 +175,8 @@ class Report:
 
     def to_json(self, indent: int | None = 2) -> str:
         """Return the JSON text; numbers are in shortest round-trip form."""
+        import json
+
         return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False, allow_nan=False)
 
     def to_frame(self) -> Any:
@@ -429,7 +424,7 @@ def _result_dict(result: Result) -> dict[str, Any]:
 
 
 def _statistics(figures: Statistics) -> dict[str, float]:
-    return {name: getattr(figures, name) for name in Statistics.__slots__}
+    return {name: getattr(figures, name) for name in Statistics._fields}
 
 
 def _flat_columns(result: Result) -> dict[str, Any]:

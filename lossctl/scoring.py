@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -32,8 +32,7 @@ SUM_ERROR = 1e-2  # beyond it, an error: it is no distribution
 TRUTHS = {"true": 1.0, "false": 0.0}
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
+class Columns(NamedTuple):
     """The columns that a loss reads; ``classes`` are the class names of k predictions."""
 
     y: tuple[str, ...]
@@ -42,15 +41,20 @@ class Columns:
     classes: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+NO_WEIGHTS: Mapping[str, float] = {}
+
+
+class Rules(NamedTuple):
     """What the user asked of the rows: how outputs are reduced, labels read, weights made."""
 
     outputs_sum: bool = False
     positive: str | None = None
     ignore: str | None = None
-    class_weight: Mapping[str, float] = field(default_factory=dict)
+    class_weight: Mapping[str, float] = NO_WEIGHTS
     normalize: bool = False
+
+
+NO_RULES = Rules()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +76,7 @@ class Touched:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Scores:
+class Scores(NamedTuple):
     """Per-sample losses (n), the function of the slopes (n or n × k) and weights of some rows.
 
     ``batch`` holds the rows that were scored: fewer than came in where labels are ignored.
@@ -95,7 +98,7 @@ class Task:
 
     bound: BoundLoss
     columns: Columns
-    rules: Rules = field(default_factory=Rules)
+    rules: Rules = NO_RULES
 
     @property
     def whole(self) -> bool:
@@ -211,9 +214,12 @@ def truth_column(task: Task, batch: Batch) -> Floats | Text:
 
 
 def _stack(batch: Batch, names: tuple[str, ...]) -> Floats:
-    """Return one column as n numbers, several as n × k, each column contiguous."""
+    """Return one column as n numbers, several as n × k, each column contiguous.
+
+    numpy takes another path through exp and log, with other last bits, where a view is reversed.
+    """
     if len(names) == 1:
-        return batch.numbers(names[0])
+        return np.ascontiguousarray(batch.numbers(names[0]))
     stacked = np.empty((len(names), batch.size))
     for row, name in zip(stacked, names, strict=True):
         row[:] = batch.numbers(name)
@@ -230,7 +236,11 @@ def _truth(task: Task, batch: Batch) -> Floats | Labels | None:
         return codes if loss.kind == "classes" else one_hot(codes, len(columns.pred))
     if len(columns.y) == 1:
         column = truth_column(task, batch)
-        y = _binary(task, batch, column) if isinstance(column, Text) else column
+        y = (
+            _binary(task, batch, column)
+            if isinstance(column, Text)
+            else np.ascontiguousarray(column)
+        )
     else:
         y = _stack(batch, columns.y)
     if not loss.y.holds(y):

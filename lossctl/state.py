@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -32,8 +32,7 @@ SLICE = 1 << 16  # numbers that pass through numpy at a time: they stay in the c
 SCALE_ONE = 1 << 2148  # 1 in the units of an exact sum
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """What the output asks for beyond the value."""
 
     summaries: bool = False
@@ -109,8 +108,7 @@ class Signs:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class WorstRow:
+class WorstRow(NamedTuple):
     """A row that costs much: where it is, what the file holds, what it cost.
 
     ``slope`` is weighted: w·s, one entry an output.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from lossctl.cli import catalogue, evaluate, samples, schema
+from lossctl.cli.streams import say
 from lossctl.errors import ExitCode, GateFailed, InputError, LossctlError, UnknownLoss
 from lossctl.version import VERSION
 
@@ -20,8 +22,8 @@ class Shorthand(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put ``eval`` in front where the first word is no command and no option of the group."""
-        own = {option for param in self.params for option in param.opts}
-        if args and args[0] not in self.commands and args[0] not in {*own, "--help"}:
+        own = {option for param in self.get_params(ctx) for option in param.opts}
+        if args and args[0] not in self.commands and args[0] not in own:
             args = ["eval", *args]
         return super().parse_args(ctx, args)
 
@@ -81,7 +83,7 @@ def run(arguments: list[str]) -> int:
     except GateFailed as error:
         return _say(str(error), error.exit_code)
     except UnknownLoss as error:
-        return _say(f"lossctl: {error}{_or_command(arguments)}", error.exit_code)
+        return _say(f"lossctl: {_or_command(str(error), arguments)}", error.exit_code)
     except LossctlError as error:
         located = isinstance(error, InputError) and error.file is not None
         return _say(str(error) if located else f"lossctl: {error}", error.exit_code)
@@ -91,15 +93,21 @@ def run(arguments: list[str]) -> int:
         return ExitCode.INTERRUPTED
     except MemoryError:
         return _say("lossctl: out of memory", ExitCode.INVALID)
+    except OSError as error:  # Typer prints the help itself; the commands raise OutputError
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter tries once more
+        return _say(f"lossctl: {error.strerror or error}", ExitCode.INVALID)
     return code if isinstance(code, int) else ExitCode.OK
 
 
-def _or_command(arguments: list[str]) -> str:
-    """Return what to add where the first word may have been meant as a command."""
+def _or_command(message: str, arguments: list[str]) -> str:
+    """Return the message and, where the first word may have been meant as a command, which."""
     from lossctl.losses.registry import nearest
 
     near = nearest(arguments[0], COMMANDS)
-    return f" Or the command '{near}'?" if near and near != arguments[0] else ""
+    if not near or near == arguments[0]:
+        return message
+    stop = "" if message.endswith("?") else "."
+    return f"{message}{stop} Or the command '{near}'?"
 
 
 def _usage(error: typer.TyperException) -> str:
@@ -110,7 +118,5 @@ def _usage(error: typer.TyperException) -> str:
 
 
 def _say(message: str, code: ExitCode) -> int:
-    """Print one line on standard error, in which nothing from the input acts on the terminal."""
-    line = "".join(char if char.isprintable() else "�" for char in message)
-    sys.stderr.write(line + "\n")
+    say(message)
     return code

@@ -15,7 +15,7 @@ FORMATS = ("table", "json", "markdown")
 def command(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", help="A loss to explain.", autocompletion=complete_losses),
+        typer.Argument(metavar="NAME", help="A loss to explain.", autocompletion=complete_losses),
     ] = None,
     form: Annotated[
         str, typer.Option("--format", "-f", metavar="|".join(FORMATS), help="How to print.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from typer import Context
 
 
@@ -15,14 +17,15 @@ def complete_losses(incomplete: str) -> list[str]:
 
 def complete_column(ctx: Context, incomplete: str) -> list[str]:
     """Return the columns of the first file on the line; none where there is no file yet."""
-    files = ctx.params.get("files") or []
-    if not files:
+    # What stands before an option that still lacks its value is left unparsed: LOSSES FILE...
+    files = [*(ctx.params.get("files") or ctx.args[1:])][:1]
+    if not files or not os.path.isfile(files[0]):  # to read from a terminal would hang
         return []
     from lossctl.errors import LossctlError
     from lossctl.sources.csv_file import CsvTable, Dialect
 
     try:
-        with CsvTable(list(files)[:1], Dialect()) as table:
+        with CsvTable(files, Dialect()) as table:
             return [name for name in table.names if name.startswith(incomplete)]
     except LossctlError:
         return []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -96,13 +95,14 @@ def command(
     )
     from lossctl.api import evaluate_with, make_options
     from lossctl.cli.output import open_output
-    from lossctl.cli.streams import inputs, watched
+    from lossctl.cli.streams import inputs, say, watched
+    from lossctl.losses.spec import parse_specs
 
+    if gated and len({spec.bound.spec for spec in parse_specs(losses)}) > 1:
+        raise UsageError("--max and --min are for one loss; name one")
     chosen = make_options(**settings)
     with watched() as watch:
         report = evaluate_with(inputs(files), losses, chosen, watch)
-    if gated and len({result.spec for result in report.results}) > 1:
-        raise UsageError("--max and --min are for one loss; name one")
     if value:
         text = "".join(f"{_bare(result.value, precision)}\n" for result in report.results)
     else:
@@ -111,9 +111,10 @@ def command(
 
         text = render(report, form, look(output, precision))
     with open_output(output) as file:
-        file.write(text.encode())
+        # A name that is not UTF-8 is written as JSON spells it: \udcff.
+        file.write(text.encode(errors="backslashreplace"))
     for note in report.notes:
-        sys.stderr.write(f"note: {note}\n")
+        say(f"note: {note}")
     _hold(report, maximum, minimum)
 
 

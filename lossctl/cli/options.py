@@ -25,7 +25,7 @@ OneLoss = Annotated[
 Files = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[FILE]...",
+        metavar="FILE",
         help="CSV or TSV, plain or gz, bz2, xz, zst; several files are one data set. "
         "No FILE or - is standard input.",
     ),

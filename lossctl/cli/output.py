@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -11,17 +12,19 @@ from typing import BinaryIO
 
 from lossctl.errors import OutputError
 
+STDOUT = (None, "-", "/dev/stdout")  # opened by its name, a log that is appended to would be lost
+
 
 @contextmanager
 def open_output(path: str | None) -> Iterator[BinaryIO]:
-    """Give a binary file to write to; None or ``-`` is standard output.
+    """Give a binary file to write to; None, ``-`` or ``/dev/stdout`` is standard output.
 
     A regular file appears under its name only when the block ends without an error. What exists
     and is no regular file is written through, never replaced.
     """
-    name = "standard output" if path in (None, "-") else str(path)
+    name = "standard output" if path in STDOUT else str(path)
     try:
-        if path is None or path == "-":
+        if path is None or path in STDOUT:
             with _standard_output() as file:
                 yield file
         elif os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode):
@@ -38,6 +41,8 @@ def open_output(path: str | None) -> Iterator[BinaryIO]:
 def _standard_output() -> Iterator[BinaryIO]:
     # A file of our own on the same descriptor: a full disk is noticed here, when it is closed,
     # and not in the interpreter's last breath.
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     sys.stdout.flush()
     with open(sys.stdout.fileno(), "wb", closefd=False) as file:
         yield file

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import PurePath
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from lossctl.cli import options as opt
 from lossctl.cli.completion import complete_column
+from lossctl.cli.streams import on_terminal
 from lossctl.errors import UsageError
 
 FORMATS = ("csv", "tsv", "jsonl", "parquet", "table")
@@ -93,7 +93,7 @@ def _format(form: str | None, output: str | None, top: int | None) -> str:
         suffix = PurePath(output).suffix.lower().lstrip(".")
         form = suffix if suffix in FORMATS else None
     if form is None:
-        form = "table" if top and output is None and sys.stdout.isatty() else "csv"
+        form = "table" if top and on_terminal(output) else "csv"
     form = form.lower()
     if form not in FORMATS:
         raise UsageError(f"unknown format '{form}': one of {', '.join(FORMATS)}")

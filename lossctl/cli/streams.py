@@ -6,10 +6,11 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from lossctl.errors import UsageError
+from lossctl.cli.output import STDOUT
+from lossctl.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from lossctl.renderers.look import Look
@@ -19,13 +20,29 @@ PATIENCE = 1.0  # seconds of work before a progress bar appears
 
 def inputs(files: list[str] | None) -> list[str]:
     """Return the files to read; standard input where none is named."""
-    if not files:
-        if sys.stdin is not None and sys.stdin.isatty():
-            raise UsageError("name a FILE, or pipe one in; standard input is a terminal")
-        return ["-"]
-    if files.count("-") > 1:
+    named = files or ["-"]
+    if named.count("-") > 1:
         raise UsageError("standard input can be named once")
-    return files
+    if "-" in named and sys.stdin is None:
+        raise InputError("standard input is closed")
+    if not files and sys.stdin.isatty():
+        raise UsageError("name a FILE, or pipe one in; standard input is a terminal")
+    return named
+
+
+def say(message: str) -> None:
+    """Print one line on standard error, in which nothing from the input acts on the terminal."""
+    line = "".join(char if char.isprintable() else "�" for char in message)
+    if sys.stderr is None:
+        return
+    # Unbuffered: what cannot be written must not come up again when the interpreter ends.
+    with suppress(OSError), open(sys.stderr.fileno(), "wb", 0, closefd=False) as file:
+        file.write(f"{line}\n".encode())
+
+
+def on_terminal(output: str | None) -> bool:
+    """Whether the results go to a terminal."""
+    return output in STDOUT and sys.stdout is not None and sys.stdout.isatty()
 
 
 def look(output: str | None, precision: int | None) -> Look:
@@ -34,15 +51,15 @@ def look(output: str | None, precision: int | None) -> Look:
 
     from lossctl.renderers.look import Look
 
-    terminal = output is None and sys.stdout.isatty()
-    colour = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    colour = on_terminal(output) and not plain
     return Look(get_terminal_size((80, 24)).columns, colour, precision or 6)
 
 
 @contextmanager
 def watched() -> Iterator[Callable[[float | None, int], None] | None]:
     """Give a function that shows progress on standard error; None where nobody would see it."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         yield None
         return
     bar = _Bar()

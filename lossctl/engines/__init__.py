@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any, Protocol
 
     from lossctl.batch import Batch
 
+    class Blocks(Protocol):
+        """What an engine runs: raw pieces, parsed by any thread, numbered in order by one."""
 
-class Blocks(Protocol):
-    """What an engine runs: raw pieces, parsed by any thread, numbered in order by one."""
+        def blocks(self) -> Iterator[Any]:
+            """Yield the raw pieces in order."""
+            ...
 
-    def blocks(self) -> Iterator[Any]:
-        """Yield the raw pieces in order."""
-        ...
+        def parse(self, block: Any, /) -> Any:
+            """Parse one piece."""
+            ...
 
-    def parse(self, block: Any, /) -> Any:
-        """Parse one piece."""
-        ...
-
-    def place(self, parsed: Any, /) -> Batch:
-        """Number the rows of a parsed piece."""
-        ...
+        def place(self, parsed: Any, /) -> Batch:
+            """Number the rows of a parsed piece."""
+            ...

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from concurrent.futures import Future
 
     from lossctl.batch import Batch
     from lossctl.engines import Blocks
@@ -33,6 +33,8 @@ def run(table: Blocks, work: Callable[[Batch], Result], threads: int) -> Iterato
         for block in table.blocks():
             yield work(table.place(table.parse(block)))
         return
+    from concurrent.futures import ThreadPoolExecutor  # a small input does without
+
     pool = ThreadPoolExecutor(threads)
     parsing: deque[Future[Any]] = deque()
     working: deque[Future[Result]] = deque()

@@ -8,20 +8,18 @@ program needs to know is declared on the decorator as data.
 
 from __future__ import annotations
 
-import difflib
 import functools
 import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lossctl.errors import UnknownLoss, UsageError
 from lossctl.losses.domain import LOGIT, REAL, Interval
-from lossctl.losses.rows import row_sum, undecided
+from lossctl.losses.rows import row_mean, row_sum, undecided
 
 Floats = NDArray[np.float64]
 Slope = Callable[[], Floats]
@@ -34,8 +32,10 @@ Aggregate = Literal["mean", "root"]
 TWO_INFINITIES = "at most one logit of a row may be ∞, and not all of them −∞"
 
 
-@dataclass(frozen=True, slots=True)
-class Param:
+NO_PARAMS: Mapping[str, float] = {}
+
+
+class Param(NamedTuple):
     """A parameter of a loss: its name, default and domain."""
 
     name: str
@@ -53,8 +53,7 @@ class Param:
         return value
 
 
-@dataclass(frozen=True, slots=True)
-class Loss:
+class Loss(NamedTuple):
     """A loss function and what it declares.
 
     ``kind``: *elementwise* losses compare single numbers (and average or sum over k outputs),
@@ -181,6 +180,8 @@ def find(name: str) -> Loss:
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """Return the known word that was most likely meant: letters swapped first, then the closest."""
+    import difflib
+
     known = list(known)
     swapped = [name for name in known if sorted(name) == sorted(word)]
     near = swapped or difflib.get_close_matches(word, known, n=1)
@@ -201,15 +202,14 @@ def reduce_outputs(
     if loss.kind == "distribution" or outputs_sum:
         return row_sum(value), slope
     k = value.shape[-1]
-    return row_sum(value) / k, lambda: slope() / k
+    return row_mean(value), lambda: slope() / k
 
 
-@dataclass(frozen=True, slots=True)
-class BoundLoss:
+class BoundLoss(NamedTuple):
     """A loss with its parameters: call it for per-sample losses, ``slope`` for ∂ℓ/∂ŷ."""
 
     loss: Loss
-    params: Mapping[str, float] = field(default_factory=dict)
+    params: Mapping[str, float] = NO_PARAMS
 
     @property
     def spec(self) -> str:
@@ -231,13 +231,13 @@ class BoundLoss:
 
     def both(self, y: Any, yhat: Any) -> tuple[Floats, Slope]:
         """Check shapes and domains, then return the losses and the function of the slopes."""
-        pred = np.asarray(yhat, dtype=np.float64)
+        pred = np.asarray(yhat, dtype=np.float64, order="C")
         if self.loss.y is None:
             self._inside(pred, self.loss.pred, "ŷ")
             return self._evaluated(None, pred)
         truth: NDArray[Any] = np.asarray(y)
         labels = self.loss.kind == "classes" and truth.ndim == pred.ndim - 1
-        truth = self._whole(truth) if labels else np.asarray(truth, dtype=np.float64)
+        truth = self._whole(truth) if labels else np.asarray(truth, np.float64, "C")
         wanted = pred.shape[:-1] if labels else pred.shape
         if truth.shape != wanted:
             raise UsageError(

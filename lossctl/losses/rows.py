@@ -14,14 +14,24 @@ def row_sum(x: Floats) -> Floats:
     """
     sums = x[..., 0].copy()
     errors = np.zeros_like(sums)
-    for column in range(1, x.shape[-1]):
-        term = x[..., column]
-        new = sums + term
-        shadow = new - sums
-        error = (sums - (new - shadow)) + (term - shadow)
-        errors += np.where(np.isfinite(error), error, 0.0)  # ∞ − ∞ is no error to carry
-        sums = new
-    return sums + errors
+    with np.errstate(all="ignore"):
+        for column in range(1, x.shape[-1]):
+            term = x[..., column]
+            new = sums + term
+            shadow = new - sums
+            error = (sums - (new - shadow)) + (term - shadow)
+            errors += np.where(np.isfinite(error), error, 0.0)  # ∞ − ∞ is no error to carry
+            sums = new
+        return sums + errors
+
+
+def row_mean(x: Floats) -> Floats:
+    """Return the mean over the last axis; finite where the numbers are."""
+    k = x.shape[-1]
+    mean: Floats = row_sum(x) / k
+    if np.isinf(mean).any():
+        mean = np.where(np.isfinite(x).all(axis=-1), row_sum(x / k), mean)
+    return mean
 
 
 def pick(x: Floats, labels: NDArray[np.intp]) -> Floats:

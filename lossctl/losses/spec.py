@@ -6,7 +6,7 @@ name columns, the others parameters of the loss.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lossctl.errors import UsageError
 from lossctl.losses.registry import BoundLoss, find, fold
@@ -14,8 +14,7 @@ from lossctl.losses.registry import BoundLoss, find, fold
 COLUMN_KEYS = ("y", "pred", "weight")
 
 
-@dataclass(frozen=True, slots=True)
-class Spec:
+class Spec(NamedTuple):
     """One loss as it was asked for: with its parameters and the columns of its own, if any."""
 
     bound: BoundLoss

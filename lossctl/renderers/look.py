@@ -32,9 +32,9 @@ def sparkline(values: list[float] | tuple[float, ...]) -> str:
     if not finite:
         return ""
     low, high = min(finite), max(finite)
-    span = (high - low) or 1.0
+    span = (high / 2 - low / 2) or 1.0  # halves, since the difference may overflow
     return "".join(
-        BLOCKS[int((min(max(value, low), high) - low) / span * (len(BLOCKS) - 1) + 0.5)]
+        BLOCKS[int((min(max(value, low), high) / 2 - low / 2) / span * (len(BLOCKS) - 1) + 0.5)]
         if not math.isnan(value)
         else " "
         for value in values

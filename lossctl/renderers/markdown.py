@@ -59,7 +59,8 @@ def render(report: Report, form: str, look: Look) -> str:  # noqa: ARG001 - one 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> str:
     """Return a pipe table; the first ``left`` columns are aligned left, the others right."""
     rule = [":---" if index < left else "---:" for index in range(len(head))]
-    lines = [head, rule, *[[escape(cell) for cell in row] for row in rows]]
+    text = [[escape(cell) for cell in row] for row in (head, *rows)]
+    lines = [text[0], rule, *text[1:]]
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 

@@ -55,16 +55,22 @@ def frame(rows: Rows) -> pl.DataFrame:
     """Return the rows as a polars DataFrame."""
     import polars as pl
 
-    return pl.DataFrame({name: _series(pl, column) for name, column in rows.columns.items()})
+    columns = {_utf8(name): _series(pl, column) for name, column in rows.columns.items()}
+    return pl.DataFrame(columns)
 
 
 def _series(pl: Any, column: Any) -> Any:
     if isinstance(column, Text):
-        names = pl.Series(list(column.names), dtype=pl.String)
+        names = pl.Series([_utf8(name) for name in column.names], dtype=pl.String)
         return names.gather(column.codes)
     if isinstance(column, list):
         return pl.Series(column, dtype=pl.Float64)
     return pl.Series(np.ascontiguousarray(column))
+
+
+def _utf8(name: str) -> str:
+    r"""Return a name in which bytes that are not UTF-8 are written as in JSON: \udcff."""
+    return name.encode(errors="backslashreplace").decode()
 
 
 def _delimited(rows: Rows, delimiter: str) -> tuple[bytes, bytes]:
@@ -94,20 +100,25 @@ def _json_lines(rows: Rows) -> bytes:
         json.dumps(dict(zip(names, cells, strict=True)), ensure_ascii=False, allow_nan=False)
         for cells in zip(*columns, strict=True)
     )
-    return "".join(f"{line}\n" for line in lines).encode()
+    return "".join(f"{line}\n" for line in lines).encode(errors="backslashreplace")
 
 
 def _cells(column: Any) -> list[Any]:
-    if isinstance(column, Text):
-        return [column.names[code] for code in column.codes.tolist()]
-    cells = column if isinstance(column, list) else column.tolist()
+    """Return the cells for JSON, which has no infinities."""
+    cells = _listed(column)
     if (
         isinstance(column, np.ndarray)
         and column.dtype.kind == "f"
         and not np.isfinite(column).all()
     ):
         return [cell if math.isfinite(cell) else _spelled(cell) for cell in cells]
-    return list(cells)
+    return cells
+
+
+def _listed(column: Any) -> list[Any]:
+    if isinstance(column, Text):
+        return [column.names[code] for code in column.codes.tolist()]
+    return list(column if isinstance(column, list) else column.tolist())
 
 
 def _spelled(x: float) -> str:
@@ -161,14 +172,17 @@ def _column(cells: list[Any]) -> Any:
 def _table(rows: Rows, look: Look) -> bytes:
     from rich.console import Console
 
-    from lossctl.renderers.table import _grid, short
+    from lossctl.renderers.table import _grid, _width, short
 
     names = list(rows.columns)
     grid = _grid([short(name) for name in names], 0)
-    columns = [_cells(column) for column in rows.columns.values()]
-    for cells in zip(*columns, strict=True):
-        grid.add_row(*[look.number(c) if isinstance(c, float) else short(c) for c in cells])
-    console = Console(file=io.StringIO(), width=10_000, color_system=None, markup=False)
+    for cells in zip(*map(_listed, rows.columns.values()), strict=True):
+        grid.add_row(
+            *[look.number(c) if c is None or isinstance(c, float) else short(c) for c in cells]
+        )
+    console = Console(
+        file=io.StringIO(), width=_width(grid), color_system=None, markup=False, emoji=False
+    )
     console.print(grid)
     assert isinstance(console.file, io.StringIO)
     lines = console.file.getvalue().splitlines()

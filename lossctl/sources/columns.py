@@ -5,8 +5,7 @@ from __future__ import annotations
 import csv
 import difflib
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from lossctl.errors import InputError, UsageError
 from lossctl.scoring import Columns
@@ -52,16 +51,14 @@ PREDICTION = frozenset(
 ANONYMOUS = frozenset(["", "id", "index"])
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(NamedTuple):
     """The columns that a selector names, and what its star matched in each."""
 
     names: tuple[str, ...]
     stars: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """The column names of an input, and what to call it in messages."""
 
     names: tuple[str, ...]

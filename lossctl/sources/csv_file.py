@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lossctl.batch import Batch, Lines
 from lossctl.errors import InputError, UsageError
@@ -22,8 +22,7 @@ SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
 RECORD = re.compile(rb'(?:[^"\r\n]++|"[^"]*+")*+(?:\r\n?|\n)')
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
+class Dialect(NamedTuple):
     """How the text is to be read: ``delimiter`` None means by suffix, else by the header."""
 
     delimiter: str | None = None
@@ -31,8 +30,7 @@ class Dialect:
     block_size: int = BLOCK
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """A piece of one file; the header and how many lines it took come with the first."""
 
     data: bytes
@@ -41,8 +39,7 @@ class Block:
     error: InputError | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """The names of a file, the delimiter, and where its data begin."""
 
     names: tuple[str, ...]
@@ -50,8 +47,7 @@ class Head:
     lines: int
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(NamedTuple):
     """A parsed block, or the error in it, not yet numbered."""
 
     block: Block
@@ -224,8 +220,7 @@ class CsvTable:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Opened:
+class _Opened(NamedTuple):
     stream: Stream
     head: Head
     rest: bytes
@@ -258,7 +253,7 @@ def _read_head(
     except BadCell as bad:
         line = skipped + bad.line + 1
         raise InputError(bad.message, file=stream.name, line=line) from None
-    names = rows[0]
+    names = [name.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for name in rows[0]]
     if not header:
         width = len(names)
         names = [str(position) for position in range(1, width + 1)]

@@ -7,22 +7,26 @@ block which a stray quote cut in the wrong place is refused and never read wrong
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Protocol
+
+    from numpy.typing import NDArray
+
+    class Source(Protocol):
+        """Anything that returns the next bytes."""
+
+        def read(self, size: int, /) -> bytes:
+            """Return up to ``size`` bytes, fewer only at the end."""
+            ...
+
 
 RECORD_LIMIT = 64 << 20
 NEWLINE, RETURN, QUOTE = 10, 13, 34
-
-
-class Source(Protocol):
-    """Anything that returns the next bytes."""
-
-    def read(self, size: int, /) -> bytes:
-        """Return up to ``size`` bytes, fewer only at the end."""
-        ...
 
 
 class RecordTooLong(Exception):

@@ -52,12 +52,12 @@ def parse(block: bytes, delimiter: str, width: int, wants: Sequence[Want]) -> Pa
         typed = attempt == "typed"
         schema: dict[str, Any] = {f"c{index}": pl.String for index in range(width)}
         if typed:
-            as_text = {want.index for want in wants if not want.numeric}
+            as_text = {want.position for want in wants if not want.numeric}
             schema.update(
-                (f"c{want.index}", pl.Float64) for want in wants if want.index not in as_text
+                (f"c{want.position}", pl.Float64) for want in wants if want.position not in as_text
             )
         names = list(schema)
-        needed = sorted({want.index for want in wants} | {width - 1})
+        needed = sorted({want.position for want in wants} | {width - 1})
         frame = _scan(
             block,
             schema,
@@ -78,7 +78,7 @@ def parse(block: bytes, delimiter: str, width: int, wants: Sequence[Want]) -> Pa
             return None
         columns = {}
         for want in wants:
-            column = _column(frame[names[want.index]], want)
+            column = _column(frame[names[want.position]], want)
             if column is None:
                 break
             columns[want] = column

@@ -32,7 +32,7 @@ def parse(block: bytes, delimiter: str, width: int, wants: Sequence[Want]) -> Pa
         if len(row) != width:
             few = "too few" if len(row) < width else "too many"
             raise BadCell(line, None, f"{few} fields: {len(row)} where the header has {width}")
-    columns = {want: _column([row[want.index] for row in rows], offsets, want) for want in wants}
+    columns = {want: _column([row[want.position] for row in rows], offsets, want) for want in wants}
     plain = lines == len(rows)
     kept = None if plain else np.array(offsets, dtype=np.intp)
     return Parsed(len(rows), columns, lines, kept)

@@ -11,8 +11,7 @@ import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, NamedTuple, Protocol
 
 from lossctl.errors import InputError, UsageError
 
@@ -36,8 +35,7 @@ class Reader(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Stream:
+class Stream(NamedTuple):
     """An open input: its name for messages, its decompressed bytes, and where it stands."""
 
     name: str
@@ -241,8 +239,7 @@ class _Frames:
         return part
 
 
-@dataclass(frozen=True, slots=True)
-class Spool:
+class Spool(NamedTuple):
     """What came through a pipe, kept in a file without a name so that it can be read twice."""
 
     name: str

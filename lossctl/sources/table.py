@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,7 @@ from lossctl.sources.numbers import is_missing
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class Want:
+class Want(NamedTuple):
     """A column that is read: its position, and what its cells must be.
 
     *number*: a number or missing. *binary*: numbers where a whole block has them, else text.
@@ -28,7 +27,7 @@ class Want:
     """
 
     name: str
-    index: int
+    position: int
     kind: Literal["number", "binary", "text", "raw"] = "number"
     infinite: bool = False
     classes: tuple[str, ...] = ()
@@ -39,8 +38,7 @@ class Want:
         return self.kind in ("number", "binary")
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed:
+class Parsed(NamedTuple):
     """The columns of one block, with its records counted from 0.
 
     ``newlines`` is how many lines the block takes, ``offsets`` the line of each record where it is
@@ -63,37 +61,7 @@ class BadCell(Exception):
         self.message = message
 
 
-class Table(Protocol):
-    """An open input.
-
-    ``blocks`` yields raw pieces, ``parse`` turns one into columns (any thread may do it), and
-    ``place`` gives the parsed block its row numbers (in order, one thread).
-    """
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The column names."""
-        ...
-
-    def blocks(self) -> Iterator[Any]:
-        """Yield the pieces of the input in order."""
-        ...
-
-    def parse(self, block: Any) -> Any:
-        """Parse one piece."""
-        ...
-
-    def place(self, parsed: Any) -> Batch:
-        """Return the batch of a parsed piece."""
-        ...
-
-    def finish(self) -> Counts:
-        """Check what only the whole input tells, and return the counts."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(NamedTuple):
     """How many rows were read, left out for missing cells, or for infinite ones."""
 
     rows: int = 0
