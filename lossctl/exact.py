@@ -107,18 +107,19 @@ def total(x: Floats) -> ExactSum:
 def moments(x: Floats) -> tuple[ExactSum, ExactSum]:
     """Return the exact sums of the numbers and of their squares."""
     if not _all_finite(x):
-        return _guarded(x, _units), _guarded(x, lambda finite: _product_units(finite, finite))
-    sums = squares = 0
+        squares = _guarded(np.abs(x), lambda finite: _product_units(finite, finite))
+        return _guarded(x, _units), squares
+    units = square_units = 0
     for start in range(0, len(x), CHUNK):
         part = x[start : start + CHUNK]
         digits = _digits(part)
         if digits is None:
-            sums += _units(part)
-            squares += _product_units(part, part)
+            units += _units(part)
+            square_units += _product_units(part, part)
         else:
-            sums += sum(_whole(float(np.add.reduce(digit)), 0) for digit, _ in digits)
-            squares += _dot_units(digits, digits, 0)
-    return ExactSum(sums), ExactSum(squares)
+            units += sum(_whole(float(np.add.reduce(digit)), 0) for digit, _ in digits)
+            square_units += _dot_units(digits, digits, 0)
+    return ExactSum(units), ExactSum(square_units)
 
 
 def square_total(x: Floats) -> ExactSum:

@@ -44,9 +44,9 @@ class Scale(NamedTuple):
         return make(self.denominator, self.numerator)
 
     def entry(self, pull: float) -> float:
-        """Return one entry of the gradient."""
+        """Return one entry of the gradient; 0 for −0, since which of them sorts first is chance."""
         divisor = self.divisor
-        return pull / divisor if divisor else 0.0
+        return pull / divisor + 0.0 if divisor else 0.0
 
     def of_ratio(self, numerator: int, denominator: int) -> float:
         """Return the factor times an exact ratio, rounded once."""

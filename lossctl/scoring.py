@@ -17,7 +17,7 @@ import numpy as np
 from lossctl.batch import Batch, Text
 from lossctl.errors import UsageError
 from lossctl.losses.clipping import moved
-from lossctl.losses.domain import UNIT
+from lossctl.losses.domain import LOGIT, REAL, UNIT
 from lossctl.losses.registry import TWO_INFINITIES, BoundLoss, Slope, reduce_outputs
 from lossctl.losses.rows import one_hot, row_sum, undecided
 
@@ -243,7 +243,7 @@ def _truth(task: Task, batch: Batch) -> Floats | Labels | None:
         )
     else:
         y = _stack(batch, columns.y)
-    if not loss.y.holds(y):
+    if loss.y != REAL and not loss.y.holds(y):  # what is not real was left out on reading
         index, name = _first(y, loss.y.first_outside, columns.y)
         found = y.reshape(batch.size, -1)[index, columns.y.index(name)]
         what = "a label must be 0, 1 or between" if task.binary else f"y must be in {loss.y}"
@@ -293,7 +293,7 @@ def _binary(task: Task, batch: Batch, column: Text) -> Floats:
 
 def _check_predictions(task: Task, batch: Batch, pred: Floats) -> None:
     loss = task.bound.loss
-    if not loss.pred.holds(pred):
+    if loss.pred not in (REAL, LOGIT) and not loss.pred.holds(pred):
         index, name = _first(pred, loss.pred.first_outside, task.columns.pred)
         found = pred.reshape(batch.size, -1)[index, task.columns.pred.index(name)]
         what = "p" if loss.pred == UNIT else "ŷ"

@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from lossctl.cli import catalogue, evaluate, samples, schema
+from lossctl.cli.completion import complete_losses
 from lossctl.cli.streams import say
 from lossctl.errors import ExitCode, GateFailed, InputError, LossctlError, UnknownLoss
 from lossctl.version import VERSION
@@ -26,6 +27,12 @@ class Shorthand(TyperGroup):
         if args and args[0] not in self.commands and args[0] not in own:
             args = ["eval", *args]
         return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Offer commands, and the losses that may stand in their place."""
+        items = super().shell_complete(ctx, incomplete)
+        item = type(super().shell_complete(ctx, "")[0])  # Typer keeps the class to itself
+        return items + [item(name) for name in complete_losses(incomplete) if incomplete]
 
 
 app = typer.Typer(
@@ -90,6 +97,10 @@ def run(arguments: list[str]) -> int:
     except typer.TyperException as error:
         return _say(f"lossctl: {_usage(error)}", ExitCode.USAGE)
     except (KeyboardInterrupt, typer.Abort):
+        return ExitCode.INTERRUPTED
+    except RuntimeError as error:  # what some class bodies make of an interrupt in an import
+        if not isinstance(error.__cause__, KeyboardInterrupt):
+            raise
         return ExitCode.INTERRUPTED
     except MemoryError:
         return _say("lossctl: out of memory", ExitCode.INVALID)

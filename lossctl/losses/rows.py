@@ -29,8 +29,9 @@ def row_mean(x: Floats) -> Floats:
     """Return the mean over the last axis; finite where the numbers are."""
     k = x.shape[-1]
     mean: Floats = row_sum(x) / k
-    if np.isinf(mean).any():
-        mean = np.where(np.isfinite(x).all(axis=-1), row_sum(x / k), mean)
+    overflowed = np.isinf(mean) & np.isfinite(x).all(axis=-1)
+    if overflowed.any():
+        mean = np.where(overflowed, row_sum(x / k), mean)
     return mean
 
 

@@ -127,8 +127,10 @@ def _spelled(x: float) -> str:
 
 def _write_parquet(parts: Iterator[pl.DataFrame], file: BinaryIO) -> None:
     """Stream the blocks into row groups: memory does not grow with the table."""
+    import errno
     import itertools
 
+    from polars.exceptions import PolarsError
     from polars.io.plugins import register_io_source
 
     first = next(parts)
@@ -137,7 +139,10 @@ def _write_parquet(parts: Iterator[pl.DataFrame], file: BinaryIO) -> None:
     def source(*_: object) -> Iterator[pl.DataFrame]:
         yield from rest
 
-    register_io_source(source, schema=first.schema).sink_parquet(file, maintain_order=True)
+    try:
+        register_io_source(source, schema=first.schema).sink_parquet(file, maintain_order=True)
+    except PolarsError as error:  # what the source raises comes through as it is
+        raise OSError(errno.EIO, str(error)) from None
 
 
 def worst_of(parts: Iterator[Rows], top: int) -> Any:

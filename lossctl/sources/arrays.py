@@ -63,7 +63,8 @@ class ArrayTable:
     def parse(self, block: tuple[int, int]) -> Parsed:
         """Return the columns of a range, as views."""
         start, stop = block
-        return Parsed(stop - start, {want: x[start:stop] for want, x in self._ready.items()})
+        columns = {want: x[start:stop] for want, x in self._ready.items()}
+        return Parsed(stop - start, columns).checked()
 
     def place(self, parsed: Parsed) -> Batch:
         """Number the rows."""

@@ -154,8 +154,8 @@ class CsvTable:
 
                 parsed = fast.parse(*arguments)
                 if parsed is not None:
-                    return Placed(Block(b"", block.file, block.head, block.error), parsed)
-            return Placed(block, reference.parse(*arguments))
+                    return Placed(Block(b"", block.file, block.head, block.error), parsed.checked())
+            return Placed(block, reference.parse(*arguments).checked())
         except BadCell as bad:
             return Placed(block, bad)
 
@@ -248,11 +248,9 @@ def _read_head(
     record = data[start : len(data) if end is None else end]
     if delimiter is None:
         delimiter = _sniff(record)
-    try:
-        rows, _, lines = reference.read_rows(record, delimiter)
-    except BadCell as bad:
-        line = skipped + bad.line + 1
-        raise InputError(bad.message, file=stream.name, line=line) from None
+    rows, _, lines, fault = reference.read_rows(record, delimiter)
+    if fault is not None:
+        raise InputError(fault.message, file=stream.name, line=skipped + fault.line + 1)
     names = [name.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for name in rows[0]]
     if not header:
         width = len(names)

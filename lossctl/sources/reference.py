@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -25,33 +25,51 @@ if TYPE_CHECKING:
 csv.field_size_limit(2 * RECORD_LIMIT)  # the cutter already holds records to the limit
 
 
+class Rows(NamedTuple):
+    """Records, the line each begins on (0-based), and how many lines there are.
+
+    ``fault`` is the first NUL byte or misplaced quote, the records those before it.
+    """
+
+    rows: list[list[str]]
+    offsets: list[int]
+    lines: int
+    fault: BadCell | None
+
+
 def parse(block: bytes, delimiter: str, width: int, wants: Sequence[Want]) -> Parsed:
-    """Return the wanted columns of a block of ``width`` fields a record, or raise BadCell."""
-    rows, offsets, lines = read_rows(block, delimiter)
-    for row, line in zip(rows, offsets, strict=True):
+    """Return the wanted columns of a block of ``width`` fields a record, or raise BadCell.
+
+    The fault that is raised is on the first line that has one, whatever the size of the block.
+    """
+    rows, offsets, lines, fault = read_rows(block, delimiter)
+    faults = [] if fault is None else [fault]
+    for index, row in enumerate(rows):
         if len(row) != width:
             few = "too few" if len(row) < width else "too many"
-            raise BadCell(line, None, f"{few} fields: {len(row)} where the header has {width}")
-    columns = {want: _column([row[want.position] for row in rows], offsets, want) for want in wants}
+            message = f"{few} fields: {len(row)} where the header has {width}"
+            faults.append(BadCell(offsets[index], None, message))
+            rows = rows[:index]
+            break
+    columns = {}
+    for want in wants:
+        try:
+            columns[want] = _column([row[want.position] for row in rows], offsets, want)
+        except BadCell as bad:
+            faults.append(bad)
+    if faults:
+        raise min(faults, key=lambda bad: bad.line)
     plain = lines == len(rows)
     kept = None if plain else np.array(offsets, dtype=np.intp)
     return Parsed(len(rows), columns, lines, kept)
 
 
-def read_rows(block: bytes, delimiter: str) -> tuple[list[list[str]], list[int], int]:
-    """Return the records, the line each begins on (0-based), and how many lines there are.
+def read_rows(block: bytes, delimiter: str) -> Rows:
+    """Return the records of a block up to the first that is not CSV.
 
-    Blank lines are no records. Bytes that are not UTF-8 become lone surrogates. Raises BadCell
-    for NUL bytes and misplaced quotes.
+    Blank lines are no records. Bytes that are not UTF-8 become lone surrogates.
     """
-    for found, message in (
-        (block.find(b"\0"), "a NUL byte: not a text file, or UTF-16"),
-        (_or_minus_one(misplaced_quote(block, delimiter)), "a quote out of place"),
-    ):
-        if found >= 0:
-            if message.startswith("a quote"):
-                message = _quote_message(block, found, delimiter)
-            raise BadCell(_lines_before(block, found), None, message)
+    fault = _fault(block, delimiter)
     rows: list[list[str]] = []
     offsets: list[int] = []
     text = io.StringIO(block.decode("utf-8", "surrogateescape"), newline="")
@@ -59,17 +77,26 @@ def read_rows(block: bytes, delimiter: str) -> tuple[list[list[str]], list[int],
     line = 0
     try:
         for row in reader:
+            if fault is not None and reader.line_num > fault.line:
+                break
             if row:
                 rows.append(row)
                 offsets.append(line)
             line = reader.line_num
     except csv.Error as error:
-        raise BadCell(line, None, f"is not CSV: {error}") from None
-    return rows, offsets, line
+        fault = fault or BadCell(line, None, f"is not CSV: {error}")
+    return Rows(rows, offsets, line, fault)
 
 
-def _or_minus_one(index: int | None) -> int:
-    return -1 if index is None else index
+def _fault(block: bytes, delimiter: str) -> BadCell | None:
+    """Return the first NUL byte or misplaced quote."""
+    quote = misplaced_quote(block, delimiter)
+    nul = block.find(b"\0", 0, quote)
+    if nul >= 0:
+        return BadCell(_lines_before(block, nul), None, "a NUL byte: not a text file, or UTF-16")
+    if quote is None:
+        return None
+    return BadCell(_lines_before(block, quote), None, _quote_message(block, quote, delimiter))
 
 
 def _quote_message(block: bytes, at: int, delimiter: str) -> str:

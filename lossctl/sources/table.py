@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -38,6 +38,14 @@ class Want(NamedTuple):
         return self.kind in ("number", "binary")
 
 
+class Gap(NamedTuple):
+    """The rows in which a column lacks a value, or holds an infinite one where none may be."""
+
+    want: Want
+    rows: NDArray[np.bool_]
+    infinite: bool
+
+
 class Parsed(NamedTuple):
     """The columns of one block, with its records counted from 0.
 
@@ -49,6 +57,13 @@ class Parsed(NamedTuple):
     columns: Mapping[Want, Floats | Text]
     newlines: int = 0
     offsets: NDArray[np.intp] | None = None
+    gaps: tuple[Gap, ...] = ()
+
+    def checked(self) -> Parsed:
+        """Look for gaps; a costly look, so it is taken by the threads that parse."""
+        return self._replace(
+            gaps=tuple(gap for item in self.columns.items() for gap in _gaps(*item))
+        )
 
 
 class BadCell(Exception):
@@ -90,36 +105,21 @@ class Placer:
         }
         batch = Batch(parsed.size, columns, texts, self.rows + 1, file, lines)
         self.rows += parsed.size
-        missing = self._marked(parsed, batch, _missing, infinite=False)
-        nonfinite = self._marked(parsed, batch, _infinite, infinite=True)
-        if missing is None and nonfinite is None:
+        if not parsed.gaps:
             return batch
-        empty = np.zeros(parsed.size, dtype=bool)
-        lacking = empty if missing is None else missing
-        endless = empty if nonfinite is None else nonfinite & ~lacking
+        lacking = np.zeros(parsed.size, dtype=bool)
+        endless = np.zeros(parsed.size, dtype=bool)
+        for gap in parsed.gaps:
+            marks = endless if gap.infinite else lacking
+            marks |= gap.rows
+            index = int(np.argmax(gap.rows))
+            row = batch.row(index)
+            if self.first is None or row < self.first[2]:
+                self.first = (file, batch.line(index), row, gap.want.name, gap.infinite)
+        endless &= ~lacking
         self.skipped += int(np.count_nonzero(lacking))
         self.nonfinite += int(np.count_nonzero(endless))
         return batch.take(np.flatnonzero(~(lacking | endless)))
-
-    def _marked(
-        self,
-        parsed: Parsed,
-        batch: Batch,
-        mark: Callable[[Want, Floats | Text], NDArray[np.bool_] | None],
-        infinite: bool,
-    ) -> NDArray[np.bool_] | None:
-        """Return the rows that a rule marks, None where there are none; remember the first."""
-        found: NDArray[np.bool_] | None = None
-        for want in self.wants:
-            marks = mark(want, parsed.columns[want])
-            if marks is None:
-                continue
-            found = marks if found is None else found | marks
-            index = int(np.argmax(marks))
-            row = batch.row(index)
-            if self.first is None or row < self.first[2]:
-                self.first = (batch.file, batch.line(index), row, want.name, infinite)
-        return found
 
     def finish(self) -> Counts:
         """Raise the error for missing cells where they are not skipped; return the counts."""
@@ -138,30 +138,25 @@ class Placer:
         return Counts(self.rows, self.skipped + self.nonfinite, self.nonfinite)
 
 
-def _missing(want: Want, column: Floats | Text) -> NDArray[np.bool_] | None:
+def _gaps(want: Want, column: Floats | Text) -> Iterator[Gap]:
     if want.kind == "raw":
-        return None
+        return
     if isinstance(column, Text):
-        gaps = np.array([_lacks(name, want.classes) for name in column.names], dtype=bool)
-        return gaps[column.codes] if gaps.any() else None
-    if math.isfinite(_sum(column)):
-        return None
+        lacking = np.array([_lacks(name, want.classes) for name in column.names], dtype=bool)
+        if lacking.any():
+            yield Gap(want, lacking[column.codes], infinite=False)
+        return
+    with np.errstate(all="ignore"):
+        # Finite only if every term is; an overflow costs a second look.
+        if math.isfinite(float(np.add.reduce(column))):
+            return
     nans = np.isnan(column)
-    return nans if nans.any() else None
+    if nans.any():
+        yield Gap(want, nans, infinite=False)
+    infinities = np.isinf(column)
+    if not want.infinite and infinities.any():
+        yield Gap(want, infinities, infinite=True)
 
 
 def _lacks(name: str, classes: tuple[str, ...]) -> bool:
     return name not in classes and len(name) < 32 and is_missing(name)
-
-
-def _infinite(want: Want, column: Floats | Text) -> NDArray[np.bool_] | None:
-    if want.infinite or isinstance(column, Text) or math.isfinite(_sum(column)):
-        return None
-    infinities = np.isinf(column)
-    return infinities if infinities.any() else None
-
-
-def _sum(column: Floats) -> float:
-    """Return a sum that is finite only if every term is; it may overflow, which costs a look."""
-    with np.errstate(all="ignore"):
-        return float(np.add.reduce(column))

@@ -57,6 +57,11 @@ class Outcome:
     missing: Mapping[str, str]
 
 
+def as_installed() -> dict[str, str]:
+    """Return the environment in which modules are compiled once, as they are when installed."""
+    return {name: text for name, text in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 def agrees(value: float, expected: float) -> bool:
     """Tell whether `value` is right to the tolerance; NaN never is."""
     return math.isclose(value, expected, rel_tol=TOLERANCE, abs_tol=0.0)
@@ -98,6 +103,7 @@ def run_process(argv: Sequence[str], through_cat: Path | None = None) -> Run:
                 stdin=cat.stdout if cat else subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=stderr,
+                env=as_installed(),
             )
         finally:
             # Left open here, the pipe would keep cat from noticing that its reader has gone.
@@ -125,7 +131,7 @@ def check_answer(contender: Contender, output: str, file: Prepared, out: Path) -
             case "number":
                 value = float(output)
             case "json":
-                value = float(json.loads(output)["value"])
+                value = float(json.loads(output)["results"][0]["value"])
             case "table":
                 check_table(contender.name, file.path, out)
                 return
