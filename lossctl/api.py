@@ -21,7 +21,7 @@ from lossctl.sources.columns import Header, choose, select
 from lossctl.sources.csv_file import CsvTable, Dialect, check_delimiter
 from lossctl.sources.streams import Source, Spool, display_name, identity, spooled
 from lossctl.sources.table import Counts, Want
-from lossctl.state import Plan, State, summarise
+from lossctl.state import Plan, State, summarise, summarise_groups
 from lossctl.version import VERSION
 
 if TYPE_CHECKING:
@@ -155,27 +155,24 @@ def _states(
 def _summaries(
     tasks: Sequence[Task], by: tuple[str, ...], plan: Plan, batch: Batch
 ) -> dict[Key, State]:
-    return {
-        (index, group): summarise(task, plan, rows)
-        for group, rows in _groups(batch, by)
-        for index, task in enumerate(tasks)
-    }
-
-
-def _groups(batch: Batch, by: tuple[str, ...]) -> Iterator[tuple[Group, Batch]]:
-    """Yield the groups of a batch and their rows, in order."""
+    """Return the states of a batch for every task and group in it."""
     if not by:
-        yield (), batch
-        return
+        return {(index, ()): summarise(task, plan, batch) for index, task in enumerate(tasks)}
+    if not batch.size:
+        return {}
     codes = np.zeros(batch.size, dtype=np.intp)
     for name in by:
         column = batch.texts[name]
         codes = np.unique(codes * len(column.names) + column.codes, return_inverse=True)[1]
     order = np.argsort(codes, kind="stable")
-    edges = np.flatnonzero(np.diff(codes[order], prepend=-1))
-    for start, stop in zip(edges, [*edges[1:], len(order)], strict=True):
-        rows = order[start:stop]
-        yield tuple(batch.texts[name].cell(rows[0]) for name in by), batch.take(rows)
+    edges = np.append(np.flatnonzero(np.diff(codes[order])) + 1, len(order)).tolist()
+    ordered = batch.take(order)
+    groups = [tuple(ordered.texts[name].cell(edge - 1) for name in by) for edge in edges]
+    return {
+        (index, group): state
+        for index, task in enumerate(tasks)
+        for group, state in zip(groups, summarise_groups(task, plan, ordered, edges), strict=True)
+    }
 
 
 def _natural(group: Group) -> tuple[tuple[int, float, str], ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lossctl.batch import Batch
+    from lossctl.losses.registry import Slope
 
     Floats = NDArray[np.float64]
 
@@ -69,6 +71,8 @@ class Summary:
 
     def __add__(self, other: Summary) -> Summary:
         """Join two streams."""
+        if not self.count or not other.count:
+            return self if self.count else other
         return Summary(
             self.count + other.count,
             self.total + other.total,
@@ -192,6 +196,45 @@ def summarise(task: Task, plan: Plan, batch: Batch) -> State:
         scores = score(task, batch.part(start, start + step))
         state += _summary_of(task, plan, scores, state)
     return state
+
+
+def summarise_groups(task: Task, plan: Plan, batch: Batch, edges: Sequence[int]) -> list[State]:
+    """Return the states of groups of consecutive rows; group i ends where edges[i] says.
+
+    All rows are scored together, which is what makes many small groups cheap.
+    """
+    step = max(1, SLICE // max(1, len(task.columns.pred)))
+    states = [State(limit=plan.worst)] * len(edges)
+    group = 0
+    for start in range(0, batch.size, step):
+        stop = min(start + step, batch.size)
+        scores = score(task, batch.part(start, stop))
+        untouched = scores.touched == Touched()
+        slope = cache(scores.slope)
+        first = start
+        while first < stop:
+            end = min(edges[group], stop)
+            if untouched:
+                piece = _piece(scores, slope, first - start, end - start)
+                states[group] += _summary_of(task, plan, piece, states[group])
+            else:  # the counts of what was touched are those of the group's own rows
+                states[group] += summarise(task, plan, batch.part(first, end))
+            first = end
+            group += end == edges[group]
+    return states
+
+
+def _piece(scores: Scores, slope: Slope, start: int, stop: int) -> Scores:
+    """Return some of the rows that were scored."""
+    rows = slice(start, stop)
+    return scores._replace(
+        batch=scores.batch.part(start, stop),
+        loss=scores.loss[rows],
+        slope=lambda: slope()[rows],
+        weight=None if scores.weight is None else scores.weight[rows],
+        y=None if scores.y is None else scores.y[rows],
+        pred=scores.pred[rows],
+    )
 
 
 def _summary_of(task: Task, plan: Plan, scores: Scores, before: State) -> State:
