@@ -32,12 +32,13 @@ def inputs(files: list[str] | None) -> list[str]:
 
 def say(message: str) -> None:
     """Print one line on standard error, in which nothing from the input acts on the terminal."""
-    line = "".join(char if char.isprintable() else "�" for char in message)
+    from lossctl.renderers.look import printable_line
+
     if sys.stderr is None:
         return
     # Unbuffered: what cannot be written must not come up again when the interpreter ends.
     with suppress(OSError), open(sys.stderr.fileno(), "wb", 0, closefd=False) as file:
-        file.write(f"{line}\n".encode())
+        file.write(f"{printable_line(message)}\n".encode())
 
 
 def on_terminal(output: str | None) -> bool:

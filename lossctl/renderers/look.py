@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 
 BLOCKS = "▁▂▃▄▅▆▇█"
+_COMMAND = re.compile(r"##(?=(?:vso)?\[)")  # CI services look for these anywhere in a line
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +24,15 @@ class Look:
 
 
 def printable(text: object) -> str:
-    """Return text from the input so that nothing in it acts on a terminal."""
-    return "".join(char if char.isprintable() else "�" for char in str(text))
+    """Return text from the input so that nothing in it acts on a terminal or in a CI log."""
+    shown = "".join(char if char.isprintable() else "�" for char in str(text))
+    return _COMMAND.sub("#�", shown)
+
+
+def printable_line(text: object) -> str:
+    """Return a printable line that begins with a file name; ``::`` there would be a command."""
+    shown = printable(text)
+    return f"./{shown}" if shown.lstrip().startswith("::") else shown
 
 
 def sparkline(values: list[float] | tuple[float, ...]) -> str:

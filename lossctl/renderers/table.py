@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lossctl.renderers.look import Look, count_line, printable, sparkline
+from lossctl.renderers.look import Look, count_line, printable, printable_line, sparkline
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,7 +87,7 @@ def _heading(report: Report) -> Text:
     text = f"{files}{more}: {report.rows} rows"
     if len(columns) == 1:
         text += "; " + _columns(report.results[0])
-    return Text(text, style="dim")
+    return Text(printable_line(text), style="dim")
 
 
 def _columns(result: Result) -> str:

@@ -28,7 +28,7 @@ class Contender:
 
     In `argv`, ``{python}``, ``{peers}``, ``{file}`` and ``{out}`` stand for the interpreter, the
     directory of the peer scripts, the data file and the file to write. `answer` says where the
-    value to be checked is: the bare number on standard output, the first result of the report there,
+    value to be checked is: the bare number on standard output, the report there,
     the per-row table written to ``{out}``, or nowhere. With `piped`, the data file comes through
     ``cat`` on standard input. `module` or `program` must be installed, else it is not run.
     """

@@ -1,0 +1,1 @@
+"""Laws that hold for every loss of the registry, whatever its parameters."""

@@ -1,0 +1,732 @@
+"""Laws of every loss in the registry, at parameters drawn from their domains."""
+
+from __future__ import annotations
+
+import json
+import math
+import pickle
+from collections.abc import Iterable
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+
+import lossctl
+from lossctl.batch import Batch
+from lossctl.errors import InputError, UsageError
+from lossctl.losses import BoundLoss, Loss, all_losses
+from lossctl.losses.domain import LOGIT, Interval
+from lossctl.report import Report, make_result
+from lossctl.scoring import Task
+from lossctl.state import Plan, State, summarise
+from tests.laws.accuracy import unit
+from tests.laws.inputs import all_pairs, class_samples, edges, pairs, parameters
+from tests.laws.oracles import Real, exact, mp
+from tests.laws.problems import CLASSES, Problem, figures, problem, problems
+
+LOSSES = all_losses()
+PROBLEMS = [case for loss in LOSSES for case in problems(loss)]
+LABELLED = [case for case in PROBLEMS if case.form == "labelled"]
+BINARY = [c for c in PROBLEMS if c.bound.loss.labels == "binary" and c.form == "one"]
+COUNTED = ("n", "weight", "value", "sum", "per_sample", "gradient", "worst")
+MEAN = ("weight", "value", "sum")
+
+every_loss = pytest.mark.parametrize("loss", LOSSES, ids=str)
+every_problem = pytest.mark.parametrize("case", PROBLEMS, ids=str)
+
+
+def rng_of(*seed: object) -> np.random.Generator:
+    return np.random.default_rng(list(repr(seed).encode()))
+
+
+def defaults(loss: Loss) -> BoundLoss:
+    return BoundLoss(loss, {param.name: param.default for param in loss.params})
+
+
+# The slope
+
+
+@every_loss
+def test_the_slope_lies_between_the_one_sided_difference_quotients(loss: Loss) -> None:
+    rng = rng_of("slope", loss.name)
+    for params in parameters(loss, rng, 3):
+        bound = BoundLoss(loss, params)
+        if loss.kind == "classes":
+            samples = list(class_samples(bound, rng, int(rng.integers(2, 5)), 6))
+        else:
+            samples = [pairs(bound, rng, 12)]
+        for sample in samples:
+            slopes = sample.bound.slope(sample.y, sample.yhat)
+            for (y, yhat), found in zip(sample.rows(), slopes.tolist(), strict=True):
+                with mp.workprec(2600):  # a step may be 10⁶⁶⁰ times smaller than the loss
+                    _check_slopes(bound, y, yhat, found)
+
+
+def _check_slopes(bound: BoundLoss, y: Any, yhat: Any, found: Any) -> None:
+    """Hold each slope of a row against the difference quotients to its left and right."""
+    name, params = bound.loss.name, dict(bound.params)
+    row, slopes = (yhat, found) if isinstance(yhat, list) else ([yhat], [found])
+    truth = exact(name, y, yhat, params)
+    for at, (x, slope) in enumerate(zip(row, slopes, strict=True)):
+        if math.isinf(x) or not math.isfinite(slope) or not mp.isfinite(truth.value):
+            continue  # where a loss is infinite its slope is the oracle's business
+        quotients = []
+        for step in _steps(bound, x):
+            there = [mp.mpf(entry) for entry in row]
+            there[at] += step
+            moved = exact(name, y, there if isinstance(yhat, list) else there[0], params)
+            quotients.append((moved.value - truth.value) / step)
+        allowed = 4 * unit(max(abs(term) for term in truth.slopes[at]))
+        assert min(quotients) - allowed <= slope <= max(quotients) + allowed, (bound, y, yhat, at)
+
+
+def _steps(bound: BoundLoss, x: float) -> list[Real]:
+    """Return a step to the left and one to the right that cross no edge and no kink at ε."""
+    domain = bound.loss.pred
+    ends = [end for end in (domain.low, domain.high) if math.isfinite(end)]
+    distances = [abs(mp.mpf(x)), *(abs(x - end) for end in ends), *bound.params.values()]
+    step = min([d for d in distances if d], default=mp.one) * mp.mpf(10) ** -30
+    return [side for side in (-step, step) if domain.low <= x + side <= domain.high]
+
+
+# The two conditions that a loss must meet
+
+
+@pytest.mark.parametrize("loss", [loss for loss in LOSSES if loss.zero_at_truth], ids=str)
+def test_zero_at_the_truth_and_growing_away_from_it(loss: Loss) -> None:
+    rng = rng_of("truth", loss.name)
+    moving = ("label_smoothing", loss.clip)  # they move the truth, or the prediction off it
+    for params in parameters(loss, rng, 4):
+        bound = BoundLoss(loss, {key: 0.0 if key in moving else x for key, x in params.items()})
+        for y, path in _paths(loss, rng):
+            values = bound(np.broadcast_to(y, path.shape[:1]), path)
+            assert values[0] == 0.0
+            assert not np.signbit(values[0])
+            assert (np.diff(values) >= 0.0).all(), (bound.spec, y)
+            assert values[-1] > values[len(values) // 2] > 0.0
+
+
+def test_only_distributions_have_no_truth_that_costs_nothing() -> None:
+    assert {loss.kind for loss in LOSSES if not loss.zero_at_truth} == {"distribution"}
+
+
+def _paths(loss: Loss, rng: np.random.Generator) -> list[tuple[Any, Any]]:
+    """Return truths, and predictions that start there and move ever further away."""
+    steps = np.concatenate([[0.0, 1e-300, 1e-10, 1e-3], np.linspace(0.01, 1.0, 40)])
+    paths: list[tuple[Any, Any]] = []
+    if loss.kind == "classes":
+        for k in (2, 5):
+            label = int(rng.integers(0, k))
+            hot = np.eye(k)[label]
+            away = rng.dirichlet(np.ones(k))
+            mixed = hot * (1.0 - steps[:, np.newaxis]) + away * steps[:, np.newaxis]
+            if loss.pred.infinite:
+                with np.errstate(divide="ignore"):
+                    mixed = np.log(hot) * np.ones((len(steps), 1))
+                mixed[1:] = rng.normal(0.0, 1.0, k)
+                mixed[1:, label] = np.linspace(700.0, -1e4, len(steps) - 1)
+            paths.append((label, mixed))
+        return paths
+    if loss.labels == "binary":
+        for y in (0.0, 1.0):
+            path = np.abs(y - steps)
+            if loss.pred.infinite:
+                ends = np.concatenate([[math.inf], np.linspace(700.0, -1e4, len(steps) - 1)])
+                path = ends * (2.0 * y - 1.0)
+            paths.append((y, path))
+        return paths
+    for y in (0.0, 1.0, -3.5, 1e10, 1e-10):
+        for direction in (-1.0, 1.0):
+            reach = np.concatenate([[0.0], np.geomspace(max(abs(y), 1.0) * 1e-12, 1e6, 40)])
+            paths.append((y, y + direction * reach))
+    return paths
+
+
+# Weights
+
+
+@every_problem
+def test_no_weights_are_weights_of_one(case: Problem) -> None:
+    plain = case.evaluate()
+    ones = case.having(w=np.ones(case.size)).evaluate(weight="w")
+    assert figures(ones, *COUNTED) == figures(plain, *COUNTED)
+
+
+@every_problem
+def test_integer_weights_are_repeated_rows(case: Problem) -> None:
+    times = rng_of("times", str(case)).integers(0, 5, case.size)
+    weighted = case.having(w=times.astype(np.float64)).evaluate(weight="w")
+    repeated = case.take(np.repeat(np.arange(case.size), times)).evaluate()
+    assert figures(weighted, *MEAN) == figures(repeated, *MEAN)
+
+
+@every_problem
+def test_a_weight_of_zero_is_a_row_removed_even_where_the_loss_is_infinite(case: Problem) -> None:
+    rng = rng_of("zero", str(case))
+    case = _with_infinite_losses(case, np.arange(0, case.size, 3))
+    w = np.where(np.arange(case.size) % 3 == 0, 0.0, rng.gamma(1.0, 1.0, case.size))
+    case = case.having(w=w)
+    zero = case.evaluate(weight="w")
+    removed = case.take(np.flatnonzero(w)).evaluate(weight="w")
+    names = (*MEAN, "per_sample")
+    assert figures(zero, *names) == figures(removed, *names)
+    parts = ("l1", "l2", "max_abs", "positive", "negative", "nonfinite")
+    assert figures(zero["gradient"], *parts) == figures(removed["gradient"], *parts)
+    assert [row["loss"] for row in zero["worst"]] == [row["loss"] for row in removed["worst"]]
+    assert math.isfinite(zero["value"])
+
+
+def _with_infinite_losses(case: Problem, rows: Any) -> Problem:
+    """Return the problem with losses of ∞ in some rows, where the loss has any."""
+    table = {name: column.copy() for name, column in case.table.items()}
+    loss = case.bound.loss
+    if loss.name == "entropy":
+        return case
+    if loss.simplex or loss.labels == "binary":
+        for name in case.predictions:
+            table[name][rows] = -math.inf if loss.pred.infinite else 0.0
+        first = case.predictions[0]
+        if loss.kind != "elementwise":
+            table[first][rows] = 1.0
+        elif loss.labels == "binary":
+            table[first][rows] = math.inf if loss.pred.infinite else 1.0
+    elif loss.pred == LOGIT:
+        for name in case.predictions:
+            table[name][rows] = -1e308
+        table[case.predictions[0]][rows] = math.inf
+    else:
+        table[case.predictions[0]][rows] = 1.7e308
+    return replace(case, table=table)
+
+
+@every_problem
+def test_the_scale_of_weights_makes_no_difference(case: Problem) -> None:
+    rng = rng_of("scale", str(case))
+    w = rng.integers(1, 1000, case.size) / 64.0
+    before = case.having(w=w).evaluate(weight="w")
+    doubled = case.having(w=w * 2.0**-40).evaluate(weight="w")
+    names = ("value", "per_sample")
+    assert figures(doubled, *names) == figures(before, *names)
+    for factor in (3.0, 0.1, 1e-200, 7e150):
+        scaled = case.having(w=w * factor).evaluate(weight="w")
+        assert abs(scaled["value"] - before["value"]) <= math.ulp(before["value"])
+
+
+@pytest.mark.parametrize("case", LABELLED + BINARY, ids=str)
+def test_class_weights_are_row_weights(case: Problem) -> None:
+    assert case.y is not None
+    w = case.table["w"]
+    if case.form == "labelled":
+        weights = {"bee": 2.5, "dog": 0.0}
+        factor = np.array([weights.get(label, 1.0) for label in case.table["y"]])
+    else:
+        weights = {"1": 3.0, "0": 0.5}
+        y = case.table["y_ant"]
+        factor = y * 3.0 + (1.0 - y) * 0.5
+    for weight, wanted in ((None, factor), ("w", factor * w)):
+        by_class = case.evaluate(weight=weight, class_weight=weights)
+        by_row = case.having(w=wanted).evaluate(weight="w")
+        assert figures(by_class, *COUNTED) == figures(by_row, *COUNTED)
+
+
+# States
+
+
+def _result(task: Task, state: State) -> str:
+    """Return every figure of a state as text that is equal where every bit is."""
+    report = Report("", (), 0, 0, 0, (make_result(task, state, None, True, 4),))
+    return json.dumps(report.to_dict()["results"])
+
+
+def _merged(states: list[State], rng: np.random.Generator) -> State:
+    """Merge states in a random tree."""
+    while len(states) > 1:
+        left, right = rng.permutation(len(states))[:2]
+        merged = states[left] + states[right]
+        states = [state for at, state in enumerate(states) if at not in (left, right)]
+        states.append(merged)
+    return states[0]
+
+
+def _parts(batch: Batch, rng: np.random.Generator) -> list[Batch]:
+    """Cut a batch into parts, each with its rows in order, some of them empty."""
+    codes = rng.integers(0, rng.integers(1, 9), batch.size)
+    return [batch.take(np.flatnonzero(codes == part)) for part in rng.permutation(9)]
+
+
+@every_problem
+def test_any_partition_order_and_tree_of_merging_gives_the_same_bits(case: Problem) -> None:
+    rng = rng_of("merge", str(case))
+    case = _with_infinite_losses(case, [5]) if rng.integers(0, 2) else case
+    plan = Plan(summaries=True, worst=4, batch_size=7)
+    for weight in (None, "w"):
+        task, batch = case.bind(weight=weight)
+        whole = _result(task, summarise(task, plan, batch))
+        for _ in range(3):
+            states = [summarise(task, plan, part) for part in _parts(batch, rng)]
+            assert _result(task, _merged(states, rng)) == whole
+        if weight:
+            rows = [summarise(task, plan, batch.part(at, at + 1)) for at in range(batch.size)]
+            assert _result(task, _merged(rows, rng)) == whole
+        # within a batch rows are in order for mini-batches and ties, for all else they need not be
+        shuffled = batch.take(rng.permutation(batch.size))
+        parts = [summarise(task, Plan(summaries=True), part) for part in (batch, shuffled)]
+        assert _result(task, parts[0]) == _result(task, parts[1])
+
+
+@every_problem
+def test_the_empty_state_is_the_identity_on_both_sides(case: Problem) -> None:
+    task, batch = case.bind(weight="w")
+    plan = Plan(summaries=True, worst=4, batch_size=7)
+    state = summarise(task, plan, batch)
+    nothing = summarise(task, plan, batch.part(0, 0))
+    for empty in (State(), nothing, State() + nothing):
+        assert _result(task, state + empty) == _result(task, state)
+        assert _result(task, empty + state) == _result(task, state)
+        assert (empty + state + empty).batches == state.batches
+        assert (empty + state).worst == state.worst
+
+
+@every_problem
+def test_states_can_be_pickled(case: Problem) -> None:
+    task, batch = case.bind(weight="w")
+    plan = Plan(summaries=True, worst=4, batch_size=7)
+    state = summarise(task, plan, batch)
+    again = pickle.loads(pickle.dumps(state))
+    assert _result(task, again) == _result(task, state)
+    assert _result(pickle.loads(pickle.dumps(task)), again + State()) == _result(task, state)
+
+
+@every_problem
+def test_the_layout_of_memory_makes_no_difference(case: Problem) -> None:
+    plain = case.evaluate(weight="w")
+    backwards = {name: column[::-1].copy()[::-1] for name, column in case.table.items()}
+    strided = {name: np.repeat(column, 3)[::3] for name, column in case.table.items()}
+    for table in (backwards, strided):
+        result = replace(case, table=table).evaluate(weight="w")
+        assert figures(result, *COUNTED) == figures(plain, *COUNTED)
+
+
+@every_loss
+def test_a_row_does_not_depend_on_the_rows_around_it(loss: Loss) -> None:
+    rng = rng_of("alone", loss.name)
+    for params in parameters(loss, rng, 2):
+        bound = BoundLoss(loss, params)
+        if loss.kind == "classes":
+            samples = list(class_samples(bound, rng, 5, 10))
+        else:
+            samples = [pairs(bound, rng, 40)]
+        for sample in samples:
+            together = bound(sample.y, sample.yhat)
+            slopes = bound.slope(sample.y, sample.yhat)
+            backwards = None if sample.y is None else sample.y[::-1]
+            assert together.tolist() == bound(backwards, sample.yhat[::-1])[::-1].tolist()
+            for at in range(len(together)):
+                part = slice(at, at + 1)
+                y = None if sample.y is None else sample.y[part]
+                assert bound(y, sample.yhat[part]).tolist() == together[part].tolist()
+                assert bound.slope(y, sample.yhat[part]).tolist() == slopes[part].tolist()
+            if loss.kind == "classes":
+                columns = np.asfortranarray(sample.yhat)
+                value, slope = loss.kernel(sample.y, columns, **params)
+                assert value.tolist() == together.tolist()
+                assert slope().tolist() == slopes.tolist()
+
+
+# Options that change nothing, or the same as something else
+
+
+@every_problem
+def test_parameters_at_their_neutral_settings_change_nothing(case: Problem) -> None:
+    loss = case.bound.loss
+    neutral = {"label_smoothing": 0.0, "pos_weight": 1.0, "eps": 0.0, "base": math.e}
+    assert {param.name for param in loss.params} <= set(neutral)
+    spelled = "".join(f":{param.name}={neutral[param.name]!r}" for param in loss.params)
+    plain = lossctl.evaluate(case.table, loss.name, y=case.y, pred=case.pred)
+    said = lossctl.evaluate(case.table, f"{loss.name}{spelled}", y=case.y, pred=case.pred)
+    assert said.to_json() == plain.to_json()
+
+
+@pytest.mark.parametrize("case", BINARY, ids=str)
+def test_smoothed_labels_are_soft_labels(case: Problem) -> None:
+    assert "label_smoothing" in case.bound.params
+    hard = case.having(y_ant=np.round(case.table["y_ant"]))
+    smooth = {**case.bound.params, "label_smoothing": 0.25}
+    sharp = {**case.bound.params, "label_smoothing": 0.0}
+    smoothed = replace(hard, bound=BoundLoss(case.bound.loss, smooth)).evaluate()
+    soft = hard.having(y_ant=hard.table["y_ant"] * 0.75 + 0.125)
+    given = replace(soft, bound=BoundLoss(case.bound.loss, sharp)).evaluate()
+    names = (*MEAN, "per_sample", "gradient")
+    assert figures(smoothed, *names) == figures(given, *names)
+
+
+@pytest.mark.parametrize("case", LABELLED + BINARY, ids=str)
+def test_an_ignored_label_is_a_row_removed_and_counted(case: Problem) -> None:
+    label, column = ("cat", "y") if case.form == "labelled" else ("1", "y_ant")
+    ignored = case.table[column] == (label if case.form == "labelled" else 1.0)
+    assert 0 < ignored.sum() < case.size
+    kept = case.take(np.flatnonzero(~ignored)).evaluate(weight="w")
+    result = case.evaluate(weight="w", ignore=label)
+    names = ("n", *MEAN, "per_sample", "gradient")
+    assert figures(result, *names) == figures(kept, *names)
+    assert result["touched"]["ignored"] == ignored.sum()
+    rows = np.flatnonzero(~ignored) + 1
+    assert [row["row"] for row in result["worst"]] == [
+        rows[row["row"] - 1] for row in kept["worst"]
+    ]
+
+
+@pytest.mark.parametrize("case", LABELLED, ids=str)
+def test_labels_are_one_hot_columns(case: Problem) -> None:
+    hot = {f"y_{name}": (case.table["y"] == name).astype(np.float64) for name in CLASSES}
+    table = {name: column for name, column in case.table.items() if name != "y"}
+    columns = replace(case, table={**table, **hot}, y="y_*")
+    names = ("n", *MEAN, "per_sample", "gradient")
+    for weight in (None, "w"):
+        label, share = (c.evaluate(weight=weight) for c in (case, columns))
+        assert figures(label, *names) == figures(share, *names)
+        assert [row["gradient"] for row in label["worst"]] == [
+            row["gradient"] for row in share["worst"]
+        ]
+
+
+@pytest.mark.parametrize("case", LABELLED, ids=str)
+def test_labels_as_numbers_are_labels_as_text(case: Problem) -> None:
+    codes = np.array([CLASSES.index(label) for label in case.table["y"]])
+    names = ("n", *MEAN, "per_sample", "gradient")
+    wanted = figures(case.evaluate(weight="w"), *names)
+    assert figures(case.having(y=codes).evaluate(weight="w"), *names) == wanted
+    for y in (codes, codes.astype(np.float64), codes.astype(str), codes.astype(object)):
+        table = {f"p_{at}": case.table[f"p_{name}"] for at, name in enumerate(CLASSES)}
+        numbered = replace(case, table={**table, "y": y, "w": case.table["w"]})
+        assert figures(numbered.evaluate(weight="w"), *names) == wanted
+
+
+@pytest.mark.parametrize("case", BINARY, ids=str)
+def test_binary_labels_as_text_are_zero_and_one(case: Problem) -> None:
+    hard = case.having(y_ant=np.round(case.table["y_ant"]))
+    wanted = figures(hard.evaluate(), "n", *MEAN, "per_sample", "gradient")
+    words = np.where(hard.table["y_ant"] == 1.0, "spam", "ham")
+    result = case.having(y_ant=words).evaluate(positive="spam")
+    assert figures(result, "n", *MEAN, "per_sample", "gradient") == wanted
+    booleans = case.having(y_ant=hard.table["y_ant"] == 1.0).evaluate()
+    assert figures(booleans, "n", *MEAN, "per_sample", "gradient") == wanted
+
+
+@pytest.mark.parametrize("case", [c for c in PROBLEMS if c.form in ("many", "labelled")], ids=str)
+def test_the_sum_over_outputs_is_k_times_their_mean(case: Problem) -> None:
+    mean, total = case.evaluate(), case.evaluate(outputs="sum")
+    if case.bound.loss.kind == "classes":  # one loss a row already
+        assert total == mean
+        return
+    k = len(case.predictions)
+    tolerance = 0.0 if k in (2, 4) else 2.0**-51
+    root = case.bound.loss.aggregate == "root"
+    assert total["sum"] == pytest.approx(k * mean["sum"], rel=tolerance, abs=0.0)
+    factor = math.sqrt(k) if root else k
+    assert total["value"] == pytest.approx(factor * mean["value"], rel=2.0**-51, abs=0.0)
+    l1 = total["gradient"]["l1"]
+    assert l1 == pytest.approx(factor * mean["gradient"]["l1"], rel=2.0**-49, abs=0.0)
+
+
+# Domains
+
+
+@every_loss
+def test_domain_edges_are_finite_or_an_honest_infinity(loss: Loss) -> None:
+    rng = rng_of("edges", loss.name)
+    for params in parameters(loss, rng, 4):
+        bound = BoundLoss(loss, params)
+        rows = class_samples(bound, rng, 3, 60) if loss.kind == "classes" else [all_pairs(bound)]
+        for sample in rows:
+            value, slope = bound.both(sample.y, sample.yhat)
+            assert not np.isnan(value).any()
+            assert not np.isnan(slope()).any()
+            assert (value >= 0.0).all()  # as all losses are of which the registry knows so far
+
+
+@every_problem
+def test_what_lies_outside_is_refused_with_its_row(case: Problem) -> None:
+    loss = case.bound.loss
+    name = case.predictions[-1]
+    for bad in _outside(loss.pred):
+        column = case.table[name].copy()
+        column[[2, 5]] = bad
+        with pytest.raises(InputError, match=r"row 3\b") as caught:
+            case.having(**{name: column}).evaluate()
+        assert caught.value.column == name
+    column = case.table["w"].copy()
+    column[[2, 5]] = -1e-300
+    with pytest.raises(InputError, match=r"row 3: a weight must be 0 or more"):
+        case.having(w=column).evaluate(weight="w")
+    if case.form == "labelled":
+        labels = case.table["y"].astype(object)
+        labels[[2, 5]] = "zebra"
+        with pytest.raises(InputError, match=r"row 3: 'zebra' is no class"):
+            case.having(y=labels).evaluate()
+    elif loss.y is not None:
+        for bad in _outside(loss.y):
+            column = case.table["y_ant"].copy()
+            column[[2, 5]] = bad
+            with pytest.raises(InputError, match=r"row 3\b") as caught:
+                case.having(y_ant=column).evaluate()
+            assert caught.value.column == "y_ant"
+
+
+def _outside(domain: Interval) -> list[float]:
+    """Return numbers that a domain does not hold, the nearest ones among them."""
+    near = [
+        math.nextafter(domain.low, -math.inf),
+        math.nextafter(domain.high, math.inf),
+        *(1.7, -1e300, math.inf, -math.inf, math.nan, domain.low, domain.high),
+    ]
+    return [x for x in near if x not in domain]
+
+
+@every_loss
+def test_a_bound_loss_refuses_what_lies_outside(loss: Loss) -> None:
+    bound = defaults(loss)
+    shape = (2, 3) if loss.kind == "classes" else (2,)
+    inside = np.full(shape, 1 / 3)
+    truths = {"elementwise": np.zeros(2), "classes": np.array([0, 1])}
+    y = None if loss.y is None else truths.get(loss.kind, inside)
+    for bad in _outside(loss.pred):
+        yhat = inside.copy()
+        yhat.flat[-1] = bad
+        with pytest.raises(UsageError, match="ŷ must be in"):
+            bound(y, yhat)
+    if loss.y is None:
+        return
+    assert y is not None
+    for bad in _outside(loss.y):
+        truth = np.full(shape, 0.0)
+        truth.flat[0] = bad
+        with pytest.raises(UsageError, match="y must be in"):
+            bound(truth, inside)
+    with pytest.raises(UsageError, match="they must agree"):
+        bound(np.concatenate([y, y]), inside)
+    if loss.kind == "classes":
+        for labels in ([0, 3], [-1, 0], [0.5, 1.0], [math.nan, 1.0]):
+            with pytest.raises(UsageError, match="y must be"):
+                bound(np.array(labels), inside)
+
+
+@every_loss
+def test_parameters_outside_their_domain_are_refused(loss: Loss) -> None:
+    for param in loss.params:
+        for bad in _outside(param.domain):
+            with pytest.raises(UsageError, match=f"{param.name} must be in"):
+                lossctl.get_loss(f"{loss.name}:{param.name}={bad!r}")
+        for good in edges(param.domain):
+            if math.isfinite(good):
+                bound = lossctl.get_loss(f"{loss.name}:{param.name}={float(good)!r}")
+                assert bound.params[param.name] == good
+                assert lossctl.get_loss(bound.spec) == bound
+
+
+@pytest.mark.parametrize("form", ["labelled", "soft"])
+def test_two_infinite_logits_in_a_row_are_refused(form: str) -> None:
+    bound = lossctl.get_loss("cce_with_logits")
+    case = problem(bound, form, rng_of(form), 20)
+    for entry in (math.inf, -math.inf):
+        table = {name: column.copy() for name, column in case.table.items()}
+        for name in case.predictions:
+            table[name][[2, 5]] = entry
+        with pytest.raises(InputError, match=r"row 3: at most one logit of a row may be ∞"):
+            replace(case, table=table).evaluate()
+        with pytest.raises(UsageError, match="at most one logit of a row may be ∞"):
+            bound(np.array([0]), np.full((1, 3), entry))
+
+
+# Samples
+
+
+@every_problem
+def test_contributions_add_up_to_the_mean_and_shares_to_one(case: Problem) -> None:
+    for weight in (None, "w"):
+        result = case.evaluate(weight=weight)
+        frame = case.samples(weight=weight)
+        assert len(frame) == case.size
+        parts = total_of(frame["contribution"])
+        roundings = 1 if weight is None else 3  # ℓ/n, or w·ℓ, Σw and the quotient
+        error = roundings * total_of(math.ulp(part) for part in frame["contribution"])
+        value = Fraction(result["value"]) ** (2 if case.bound.loss.aggregate == "root" else 1)
+        assert abs(float(parts - value)) <= float(error + value / 2**51)
+        assert abs(float(total_of(frame["share"]) - 1)) <= 3 * case.size / 2**53
+        worst = result["worst"][0]
+        row = frame.iloc[worst["row"] - 1]
+        for name in ("loss", "contribution", "share"):
+            assert row[name] == worst[name]
+
+
+def total_of(numbers: Iterable[float]) -> Fraction:
+    return sum((Fraction(x) for x in numbers), Fraction())
+
+
+@every_problem
+def test_gradients_of_samples_add_up_to_the_summary(case: Problem) -> None:
+    for weight in (None, "w"):
+        gradient = case.evaluate(weight=weight)["gradient"]
+        frame = case.samples(weight=weight)
+        entries = frame[[name for name in frame if name.startswith("gradient")]].to_numpy().ravel()
+        assert len(entries) == case.size * len(case.predictions)
+        sums = math.fsum(entries)
+        assert gradient["mean"] * len(entries) == pytest.approx(
+            sums, rel=0.0, abs=2.0**-50 * gradient["l1"]
+        )
+        assert gradient["l1"] == pytest.approx(math.fsum(np.abs(entries)), rel=2.0**-50)
+        assert gradient["max_abs"] == np.abs(entries).max()
+        assert gradient["min"] == entries.min()
+        assert gradient["max"] == entries.max()
+        assert gradient["positive"] == (entries > 0.0).sum()
+        assert gradient["negative"] == (entries < 0.0).sum()
+        assert gradient["zero"] == (entries == 0.0).sum()
+
+
+def test_the_gradient_of_rmse_is_that_of_the_printed_root() -> None:
+    rng = rng_of("rmse")
+    y, yhat = rng.normal(0.0, 1.0, (2, 50))
+    w = rng.gamma(1.0, 1.0, 50)
+    frame = lossctl.samples({"y": y, "yhat": yhat, "w": w}, "rmse", weight="w")
+    value = lossctl.evaluate({"y": y, "yhat": yhat, "w": w}, "rmse", weight="w").value
+    wanted = w * (yhat - y) / (w.sum() * value)
+    assert frame["gradient"].to_numpy() == pytest.approx(wanted, rel=1e-14, abs=0.0)
+    step = 1e-6
+    for row in range(5):
+        ahead, behind = yhat.copy(), yhat.copy()
+        ahead[row] += step
+        behind[row] -= step
+        values = [
+            lossctl.evaluate({"y": y, "yhat": at, "w": w}, "rmse", weight="w").value
+            for at in (ahead, behind)
+        ]
+        quotient = (values[0] - values[1]) / (2 * step)
+        assert frame["gradient"][row] == pytest.approx(quotient, rel=1e-6)
+
+
+def test_the_gradient_of_rmse_is_zero_where_it_is_zero() -> None:
+    data = {"y": [1.0, 2.0], "yhat": [1.0, 2.0]}
+    assert lossctl.samples(data, "rmse")["gradient"].tolist() == [0.0, 0.0]
+    gradient = lossctl.evaluate(data, "rmse").results[0].gradient
+    assert gradient is not None
+    assert (gradient.l1, gradient.l2, gradient.max_abs, gradient.zero) == (0.0, 0.0, 0.0, 2)
+
+
+def moves_predictions(case: Problem) -> bool:
+    return case.bound.loss.clip is not None and case.bound.params[case.bound.loss.clip] > 0.0
+
+
+@pytest.mark.parametrize("case", [c for c in PROBLEMS if not moves_predictions(c)], ids=str)
+def test_the_gradient_is_that_of_the_value(case: Problem) -> None:
+    """Moving every prediction a little along an axis moves the value by the gradient."""
+    loss = case.bound.loss
+    frame = case.samples(weight="w")
+    name = case.predictions[0]
+    column = next(c for c in (f"gradient_{name[2:]}", f"gradient_{name}", "gradient") if c in frame)
+    there = case.table[name]
+    steps = 1e-6 * np.minimum.reduce(
+        [np.ones(case.size), np.abs(there - loss.pred.low), np.abs(there - loss.pred.high)]
+    )
+    visible = steps > 1e5 * np.spacing(there)
+    row = int(np.argmax(np.where(visible, np.abs(frame[column].to_numpy()), -1.0)))
+    x, step = float(there[row]), float(steps[row])
+    sums = []
+    for moved_to in (x - step, x + step):
+        moved = there.copy()
+        moved[row] = moved_to
+        sums.append(case.having(**{name: moved}).evaluate(weight="w")["value"])
+    ahead, behind = sums[1], sums[0]
+    noise = 2.0**-48 * abs(ahead) / step
+    assert (ahead - behind) / (2 * step) == pytest.approx(frame[column][row], rel=1e-4, abs=noise)
+
+
+# Distributions
+
+
+@pytest.mark.parametrize("case", [c for c in PROBLEMS if c.form == "rows"], ids=str)
+def test_a_distribution_down_a_column_is_a_distribution_in_a_row(case: Problem) -> None:
+    rows = case.samples()
+    for at in range(5):
+        columns = {
+            prefix: np.array([case.table[f"{prefix}_{name}"][at] for name in CLASSES])
+            for prefix in ("y", "p")
+            if f"{prefix}_ant" in case.table
+        }
+        y = "y" if case.y else None
+        down = lossctl.evaluate(columns, case.bound.spec, y=y, pred="p")
+        assert abs(down.value - rows["loss"][at]) <= math.ulp(down.value)
+        frame = lossctl.samples(columns, case.bound.spec, y=y, pred="p")
+        in_row = [rows[f"gradient_p_{name}"][at] for name in CLASSES]
+        assert [g * case.size for g in in_row] == pytest.approx(frame["gradient"].tolist())
+        assert frame["contribution"].tolist() == frame["loss"].tolist()
+
+
+def test_the_entropy_of_a_fair_die_is_the_logarithm_of_six() -> None:
+    die = {"p": [1 / 6] * 6}
+    assert lossctl.evaluate(die, "entropy").value == pytest.approx(math.log(6), rel=1e-15)
+    bits = lossctl.evaluate(die, "entropy:base=2").value
+    assert bits == pytest.approx(math.log2(6), rel=1e-15)
+    loaded = {"y": [1 / 6] * 6, "yhat": [0.5] + [0.1] * 5}
+    value = lossctl.evaluate(loaded, "cross_entropy").value
+    assert value == pytest.approx(math.log(2 * 10**5) / 6, rel=1e-15)
+    assert f"{value:.4f}" == "2.0343"
+
+
+# What was altered because it was asked for
+
+
+CLIPPED = [case for case in PROBLEMS if case.bound.loss.clip]
+SIMPLEX = [case for case in PROBLEMS if case.bound.loss.simplex]
+
+
+@pytest.mark.parametrize("case", CLIPPED, ids=str)
+@pytest.mark.parametrize("eps", [1e-300, 1e-20, 2.0**-54, 1e-3, 0.3])
+def test_moved_predictions_are_counted_and_cost_what_the_edge_costs(
+    case: Problem, eps: float
+) -> None:
+    clip = str(case.bound.loss.clip)
+    bound = BoundLoss(case.bound.loss, {**case.bound.params, clip: eps})
+    case = replace(_with_infinite_losses(case, [1, 8]), bound=bound)
+    yhat = np.column_stack([case.table[name] for name in case.predictions])
+    low, high = Fraction(eps), 1 - Fraction(eps)
+    moved = np.array([any(not low <= Fraction(p) <= high for p in row) for row in yhat.tolist()])
+    result = case.evaluate(top=case.size)
+    assert result["touched"]["clipped"] == moved.sum() >= 2
+    assert math.isfinite(result["value"])
+    frame = case.samples()
+    for name in case.predictions:
+        column = next(
+            c for c in (f"gradient_{name[2:]}", f"gradient_{name}", "gradient") if c in frame
+        )
+        outside = [not low <= Fraction(p) <= high for p in case.table[name].tolist()]
+        assert (frame[column][outside] == 0.0).all()
+    if eps == 1e-3:  # here 1 − ε is off by a rounding only
+        there = {name: np.clip(case.table[name], eps, 1.0 - eps) for name in case.predictions}
+        plain = BoundLoss(case.bound.loss, {**case.bound.params, clip: 0.0})
+        if case.form in ("one", "many"):
+            by_hand = replace(case.having(**there), bound=plain).evaluate()
+            assert result["value"] == pytest.approx(by_hand["value"], rel=1e-12)
+
+
+@pytest.mark.parametrize("case", SIMPLEX, ids=str)
+def test_rows_that_do_not_sum_to_one(case: Problem) -> None:
+    before = case.evaluate()
+    doubled = case.having(**{name: case.table[name] / 2.0 for name in case.predictions})
+    with pytest.raises(InputError, match=r"row 1\b.*must sum to 1.*--normalize"):
+        doubled.evaluate()
+    scaled = doubled.evaluate(normalize=True)
+    assert scaled["value"] == pytest.approx(before["value"], rel=1e-12)
+    assert scaled["touched"]["normalized"] == case.size
+    off = case.table["p_ant"].copy()
+    off[7] = abs(off[7] - 1e-4) if off[7] > 0.5 else off[7] + 1e-4
+    report = case.having(p_ant=off).report()
+    assert report.notes == (
+        f"p_ant…p_dog: 1 of {case.size} rows sum to 1 only within 1e-2 (--normalize rescales)",
+    )
+    assert case.report().notes == ()
+    assert before["touched"] == {"clipped": before["touched"]["clipped"]} | {
+        "normalized": 0,
+        "ignored": 0,
+    }
