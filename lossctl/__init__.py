@@ -47,3 +47,7 @@ def __getattr__(name: str) -> object:
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'lossctl' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -64,7 +64,7 @@ class Options(NamedTuple):
         delimiter = None if self.delimiter is None else check_delimiter(self.delimiter)
         if self.input_format == "tsv" and delimiter is None:
             delimiter = "\t"
-        dialect = Dialect(delimiter, self.header)
+        dialect = Dialect(delimiter, self.header, by_suffix=self.input_format is None)
         return dialect if self.block_size is None else dialect._replace(block_size=self.block_size)
 
 
@@ -84,8 +84,20 @@ def evaluate(
     ``pred`` and ``weight`` select columns: a name, a 1-based position, a list with commas or a
     glob. Further options are those of the command line. Raises a ``LossctlError``.
     """
+    _refuse(options, SAMPLES_ONLY, "evaluate")
     chosen = make_options(y=y, pred=pred, weight=weight, by=by, **options)
     return evaluate_with(data, losses, chosen)
+
+
+# Options of one function that would have no effect in the other.
+SAMPLES_ONLY = ("keep",)
+EVALUATE_ONLY = ("by", "batch_size", "top", "value_only")
+
+
+def _refuse(options: Mapping[str, Any], names: Sequence[str], function: str) -> None:
+    for name in names:
+        if name in options:
+            raise UsageError(f"{function} has no option '{name}'")
 
 
 def make_options(by: str | Sequence[str] | None = None, **options: Any) -> Options:
@@ -93,6 +105,11 @@ def make_options(by: str | Sequence[str] | None = None, **options: Any) -> Optio
     unknown = [name for name in options if name not in Options._fields]
     if unknown:
         raise UsageError(f"there is no option '{unknown[0]}'")
+    for name in ("positive", "ignore"):  # a label may be given as a number
+        if options.get(name) is not None:
+            options[name] = str(options[name])
+    weights = options.get("class_weight") or {}
+    options["class_weight"] = {str(label): float(weight) for label, weight in weights.items()}
     chosen = Options(by=(by,) if isinstance(by, str) else tuple(by or ()), **options)
     for name, low in (("batch_size", 1), ("threads", 1), ("block_size", 1), ("top", 0)):
         value = getattr(chosen, name)
@@ -207,8 +224,9 @@ def samples(
     """
     import pandas as pd
 
+    _refuse(options, EVALUATE_ONLY, "samples")
     chosen = make_options(y=y, pred=pred, weight=weight, **options)
-    with open_samples(data, loss, chosen) as parts:
+    with open_samples(data, loss, chosen) as (parts, _):
         frames = [
             pd.DataFrame({name: _plain(column) for name, column in part.columns.items()})
             for part in parts
@@ -225,8 +243,8 @@ def _plain(column: Any) -> Any:
 @contextmanager
 def open_samples(
     data: Any, loss: str, options: Options, work: Any = None
-) -> Iterator[Iterator[Any]]:
-    """Give the samples of every block in order, after a first pass for the totals.
+) -> Iterator[tuple[Iterator[Any], tuple[str, ...]]]:
+    """Give the samples of every block in order, and the notes of the first pass for the totals.
 
     ``work`` is applied to each ``Samples`` by the threads that made it. A pipe is kept in an
     unlinked temporary file; a file must be the same one in both passes.
@@ -241,9 +259,10 @@ def open_samples(
             task = make_task(specs[0], header, options)
             states, counts = _states(table, [task], (), Plan(), options)
         state = states[0, ()]
-        make_result(task, state, None, plan_summaries=False, worst=0)  # the checks of the whole
+        whole = make_result(task, state, None, plan_summaries=False, worst=0)
         with open_table(source, options) as table:
-            yield _sample_parts(table, task, state, counts, source, before, options, work)
+            parts = _sample_parts(table, task, state, counts, source, before, options, work)
+            yield parts, whole.notes
 
 
 @contextmanager
@@ -308,21 +327,28 @@ def _samples_of(
             factor = weight if slope.ndim == 1 else weight[:, np.newaxis]
             slope = np.where(factor == 0.0, 0.0, factor * slope)
         gradient = slope / scale.divisor if scale.divisor else np.zeros_like(slope)
+    given: dict[str, Any] = {}
+    for name in task.columns.y:
+        given[name] = truth_column(task, rows) if task.text_truth else rows.columns[name]
+    for name in (*task.columns.pred, *filter(None, [task.columns.weight])):
+        given[name] = rows.columns[name]
+    kept = {name: rows.texts[name] for name in keep if name not in given}
+    made = {"row", "file", "loss", "contribution", "share", *_gradient_columns(task, gradient)}
+
+    def unlike(columns: Mapping[str, Any]) -> dict[str, Any]:
+        return {f"input_{name}" if name in made else name: x for name, x in columns.items()}
+
     columns: dict[str, Any] = {"row": rows.row_numbers()}
     if several:
         columns["file"] = Text(np.zeros(rows.size, dtype=np.intp), (rows.file or "",))
-    names = list(task.columns.y)
-    for name in names:
-        columns[name] = truth_column(task, rows) if len(names) == 1 else rows.columns[name]
-    for name in (*task.columns.pred, *filter(None, [task.columns.weight])):
-        columns[name] = rows.columns[name]
+    columns.update(unlike(given))
     total = float(state.loss)
     columns["loss"] = scores.loss
     columns["contribution"] = weighted if task.whole else weighted / float(state.weight)
     nothing = not total or not np.isfinite(total)
     columns["share"] = [None] * rows.size if nothing else weighted / total
     columns.update(_gradient_columns(task, gradient))
-    columns.update((name, rows.texts[name]) for name in keep if name not in columns)
+    columns.update(unlike(kept))
     return Samples(columns, rows.size), again
 
 

@@ -189,16 +189,19 @@ class Report:
         """Return a flat mapping for every result, as tables have it."""
         rows = []
         for result in self.results:
-            row: dict[str, Any] = {"loss": result.spec, **_flat_columns(result)}
-            row.update(result.group or {})
-            row.update(n=result.n, weight=result.weight, value=result.value, sum=result.sum)
+            group = result.group or {}
+            head: dict[str, Any] = {"loss": result.spec, **_flat_columns(result)}
+            row: dict[str, Any] = {"n": result.n, "weight": result.weight}
+            row.update(value=result.value, sum=result.sum)
             for name, part in (("loss", result.per_sample), ("gradient", result.gradient)):
                 if part is not None:
                     figures = _statistics(part.statistics)
                     row.update({f"{name}_{key}": figure for key, figure in figures.items()})
             if result.gradient is not None:
                 row.update(gradient_l1=result.gradient.l1, gradient_l2=result.gradient.l2)
-            rows.append(row)
+            taken = {*head, *row}
+            named = {f"group_{k}" if k in taken else k: v for k, v in group.items()}
+            rows.append({**head, **named, **row})
         return rows
 
     def _repr_html_(self) -> str:

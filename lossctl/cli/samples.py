@@ -76,16 +76,19 @@ def command(
     form = _format(form, output, top)
     from lossctl.api import make_options, open_samples
     from lossctl.cli.output import open_output
-    from lossctl.cli.streams import inputs, look
+    from lossctl.cli.streams import inputs, look, say
     from lossctl.renderers.samples import worst_of, writer
 
     chosen = make_options(**settings)
     make = writer(form, look(output, precision))
-    with open_samples(inputs(files), loss, chosen, None if top else make.encode) as parts:
+    work = None if top else make.encode
+    with open_samples(inputs(files), loss, chosen, work) as (parts, notes):
         if top:
             parts = iter([make.encode(worst_of(parts, top))])
         with open_output(output) as file:
             make.write(parts, file)
+    for note in notes:
+        say(f"note: {note}")
 
 
 def _format(form: str | None, output: str | None, top: int | None) -> str:

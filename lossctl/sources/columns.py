@@ -128,7 +128,7 @@ def _glob(header: Header, selector: str) -> Chosen:
     pattern = ""
     for char in selector:
         pattern += "(.*)" if char == "*" else "(.)" if char == "?" else re.escape(char)
-    matches = [(name, re.fullmatch(pattern, name)) for name in header.names]
+    matches = [(name, re.fullmatch(pattern, name, re.DOTALL)) for name in header.names]
     found = [(name, "".join(match.groups())) for name, match in matches if match]
     if not found:
         raise header.error(f"no column matches '{selector}'")

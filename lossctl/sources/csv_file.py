@@ -28,6 +28,7 @@ class Dialect(NamedTuple):
     delimiter: str | None = None
     header: bool = True
     block_size: int = BLOCK
+    by_suffix: bool = True
 
 
 class Block(NamedTuple):
@@ -194,7 +195,9 @@ class CsvTable:
         data = data.removeprefix(BOM)
         if not data.strip(b"\r\n"):
             raise InputError("is empty", file=stream.name)
-        delimiter = self._dialect.delimiter or self._by_suffix(stream.name)
+        delimiter = self._dialect.delimiter
+        if delimiter is None and self._dialect.by_suffix:
+            delimiter = self._by_suffix(stream.name)
         if number:
             delimiter = self._open.head.delimiter
         head, rest, complete = _read_head(stream, data, delimiter, self._dialect.header, complete)

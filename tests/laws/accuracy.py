@@ -91,6 +91,6 @@ def worst_error(name: str) -> Worst:
     return Worst(value, slope, judged)
 
 
-def worst_errors() -> dict[str, Worst]:
-    """Return the worst errors of every loss."""
-    return {loss.name: worst_error(loss.name) for loss in all_losses()}
+def worst_errors(*names: str) -> dict[str, Worst]:
+    """Return the worst errors of the losses named, of every loss where none is."""
+    return {name: worst_error(name) for name in names or [loss.name for loss in all_losses()]}

@@ -36,7 +36,7 @@ Damages = Iterator[bytes]
 def clean() -> bytes:
     chance = random.Random(11)
     lines = [HEADER]
-    for i in range(1, 201):
+    for i in range(1, 151):
         y = chance.gauss(0, 3)
         lines.append(f"{i},{chance.choice(NOTES)},{y:.3f},{y + chance.gauss(0, 1):.6f}\n")
     return "".join(lines).encode()
@@ -69,13 +69,13 @@ def deleted() -> Damages:
 
 def inserted() -> Damages:
     for byte in NOISE:
-        for at in anywhere(30, byte):
+        for at in anywhere(25, byte):
             yield clean()[:at] + bytes([byte]) + clean()[at:]
 
 
 def replaced() -> Damages:
     for byte in NOISE:
-        for at in anywhere(30, 256 + byte):
+        for at in anywhere(25, 256 + byte):
             yield clean()[:at] + bytes([byte]) + clean()[at + 1 :]
 
 
@@ -91,17 +91,17 @@ def truncated() -> Damages:
 
 
 def delimiter_doubled() -> Damages:
-    for at in places(b",")[::6]:
+    for at in places(b",")[::4]:
         yield clean()[:at] + b"," + clean()[at:]
 
 
 def delimiter_dropped() -> Damages:
-    for at in places(b",")[::6]:
+    for at in places(b",")[::4]:
         yield without(at, at + 1)
 
 
 def lines_joined() -> Damages:
-    for at in places(b"\n")[:-1:2]:
+    for at in places(b"\n")[:-1]:
         yield without(at, at + 1)
 
 
@@ -237,7 +237,7 @@ def outcome(path: Path, options: Options) -> float | str:
 
 
 SMALL = Options(y="y", pred="yhat", value_only=True, threads=1)
-FAST = Options(y="y", pred="yhat", value_only=True, threads=1, block_size=2048)
+FAST = Options(y="y", pred="yhat", value_only=True, threads=1, block_size=1500)
 
 
 def both_readers(path: Path, monkeypatch: pytest.MonkeyPatch) -> list[float | str]:

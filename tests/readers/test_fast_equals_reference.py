@@ -30,7 +30,7 @@ from .tables import (
     tables,
 )
 
-thorough = examples(500)
+thorough = examples(300)
 
 
 def by_reference(table: Table) -> Parsed | BadCell:
@@ -110,6 +110,7 @@ def test_a_table_is_read_as_the_oracle_does_and_fast_as_by_the_reference(table: 
 @example(Table(b"1,2\n,\n3,4", ",", 2, (A, B)))
 @example(Table(b"1,2\r3,4\n5,6\n", ",", 2, (A, B)))
 @example(Table(b'"a\n""\n', ",", 1, (WORD,)))
+@example(Table(b'"a\n\0",1,2\n', ",", 2, (WORD,)))
 @example(Table(b'"a\n""b""\nc', ",", 1, (WORD,)))
 @example(Table(b'1\n"a\n"""b"', ",", 1, (WORD,)))
 def test_damage_is_refused_on_the_line_that_the_oracle_names_and_never_read_by_fast(

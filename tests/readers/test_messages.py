@@ -253,9 +253,8 @@ def test_a_compressed_file_that_is_truncated_is_refused(
     how: str, table: bytes, tmp_path: Path
 ) -> None:
     packed = COMPRESSORS[how](table)
-    twice = packed + packed
-    for data in (packed, twice):
-        for stop in (len(data) * 2 // 3, len(data) - 9, len(data) - 1):
+    for data in (packed, packed + packed) if len(table) < SMALL else (packed,):
+        for stop in (len(data) * 2 // 3, len(data) - 1):
             path = written(tmp_path, data[:stop])
             assert refusal(path) == f"{path}: {TRUNCATED}"
 
@@ -266,7 +265,7 @@ def test_a_compressed_file_that_is_damaged_is_refused(
 ) -> None:
     packed = COMPRESSORS[how](table)
     chance = random.Random(6)
-    for at in chance.sample(range(10, len(packed)), 3 if len(table) > SMALL else 60):
+    for at in chance.sample(range(10, len(packed)), 2 if len(table) > SMALL else 60):
         damaged = bytearray(packed)
         damaged[at] ^= 1 << chance.randrange(8)
         path = written(tmp_path, bytes(damaged))
