@@ -1,6 +1,16 @@
 """``python -m lossctl`` and the console script."""
 
-from lossctl.cli.app import main
+
+def main() -> None:
+    """Load the program and run it; an interrupt while it loads ends it without a traceback."""
+    import signal
+
+    handler = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from lossctl.cli.app import main as program
+
+    signal.signal(signal.SIGINT, handler)
+    program()
+
 
 if __name__ == "__main__":
     main()

@@ -105,16 +105,21 @@ def make_options(by: str | Sequence[str] | None = None, **options: Any) -> Optio
     unknown = [name for name in options if name not in Options._fields]
     if unknown:
         raise UsageError(f"there is no option '{unknown[0]}'")
-    for name in ("positive", "ignore"):  # a label may be given as a number
+    # A label, a position or a single column to keep may be given as what it is in Python.
+    for name in ("positive", "ignore", "y", "pred", "weight"):
         if options.get(name) is not None:
             options[name] = str(options[name])
+    if isinstance(options.get("keep"), str):
+        options["keep"] = (options["keep"],)
     weights = options.get("class_weight") or {}
+    if not isinstance(weights, Mapping):
+        raise UsageError(f"class_weight maps labels to weights, got {weights!r}")
     options["class_weight"] = {str(label): float(weight) for label, weight in weights.items()}
     chosen = Options(by=(by,) if isinstance(by, str) else tuple(by or ()), **options)
     for name, low in (("batch_size", 1), ("threads", 1), ("block_size", 1), ("top", 0)):
         value = getattr(chosen, name)
-        if value is not None and value < low:
-            raise UsageError(f"{name} must be at least {low}, got {value}")
+        if value is not None and not (isinstance(value, int) and value >= low):
+            raise UsageError(f"{name} must be a whole number of at least {low}, got {value!r}")
     for name, choices in (
         ("outputs", ("mean", "sum")),
         ("missing", ("error", "skip")),
@@ -480,8 +485,9 @@ def _prepare(table: CsvTable | ArrayTable, wants: tuple[Want, ...], options: Opt
 
 
 def _header(table: CsvTable | ArrayTable, options: Options) -> Header:
-    headed = options.header and isinstance(table, CsvTable)
-    return Header(table.names, table.first_file, headed)
+    if not isinstance(table, CsvTable):
+        return Header(table.names, table.names, headed=False)
+    return Header(table.names, table.written, table.first_file, options.header, table.header_line)
 
 
 def _paths(data: Any) -> list[Source] | None:

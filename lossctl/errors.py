@@ -72,7 +72,8 @@ class InputError(LossctlError):
         if self.line is not None:
             place = f"{place}:{self.line}" if place else f"line {self.line}"
         parts = [part for part in (place, self.column, self.message) if part]
-        return ": ".join(parts)
+        line = ": ".join(parts)
+        return "".join(char if char.isprintable() else "�" for char in line)
 
 
 class OutputError(LossctlError):

@@ -120,7 +120,11 @@ class Task:
     @property
     def text_truth(self) -> bool:
         """Whether the labels are read as text."""
-        return self.labelled or (self.binary and self.rules.positive is not None)
+        ignore = self.rules.ignore
+        spelled = self.rules.positive is not None or (
+            ignore is not None and _number(ignore) is None
+        )
+        return self.labelled or (self.binary and spelled)
 
     @cached_property
     def class_weights(self) -> Floats | None:
@@ -167,7 +171,8 @@ def same_label(a: str, b: str) -> bool:
 
 def _number(text: str) -> float | None:
     try:
-        value = float(text) if text.isascii() and "_" not in text else math.nan
+        plain = text.isascii() and text.isprintable() and "_" not in text
+        value = float(text) if plain else math.nan
     except ValueError:
         return None
     return value if math.isfinite(value) else None

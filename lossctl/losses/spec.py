@@ -29,6 +29,8 @@ def parse_specs(text: str) -> tuple[Spec, ...]:
     >>> [spec.bound.spec for spec in parse_specs("MSE,bce:eps=1e-7:pred=p")]
     ['mse', 'bce:eps=1e-07']
     """
+    if not isinstance(text, str):
+        raise UsageError(f"losses are named in text, as in 'mse,mae'; got {text!r}")
     return tuple(_parse(parts, text) for parts in _split(text))
 
 

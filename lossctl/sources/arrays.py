@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from lossctl.batch import Batch, Lines, Text
 from lossctl.errors import InputError
-from lossctl.sources.numbers import is_missing, is_number
-from lossctl.sources.table import Counts, Parsed, Placer, Want
+from lossctl.sources.numbers import to_labels, to_numbers
+from lossctl.sources.table import Counts, Parsed, Placer, Want, not_a_number
 
 ROWS = 1 << 20  # a batch: enough that handing it to a thread costs nothing
 
@@ -19,11 +19,12 @@ ROWS = 1 << 20  # a batch: enough that handing it to a thread costs nothing
 class ArrayTable:
     """Columns in memory as a table."""
 
-    first_file = None
-
     def __init__(self, data: Mapping[str, Any] | Any) -> None:
         """Take the columns; none is copied that is float64 already."""
         columns = _columns(data)
+        for name, column in columns.items():
+            if column.ndim != 1:
+                raise InputError(f"must be one-dimensional, has shape {column.shape}", column=name)
         sizes = {name: len(column) for name, column in columns.items()}
         if len(set(sizes.values())) > 1:
             raise InputError(f"the columns differ in length: {sizes}")
@@ -99,20 +100,16 @@ def _columns(data: Any) -> dict[str, Any]:
 
 def _typed(column: NDArray[Any], want: Want) -> NDArray[np.float64] | Text:
     """Return a column as float64 numbers or as text, as it is wanted."""
-    if column.ndim != 1:
-        raise InputError(f"must be one-dimensional, has shape {column.shape}", column=want.name)
     numeric = column.dtype.kind in "fiub"
     if numeric and want.numeric:
         return column.astype(np.float64, copy=False)
     cells = [_spelled(cell) for cell in column.tolist()]
     if want.numeric:
-        bad = next((i for i, c in enumerate(cells) if not (is_number(c) or is_missing(c))), None)
+        values, bad = (to_labels if want.kind == "binary" else to_numbers)(cells)
         if bad is None:
-            return np.array([np.nan if is_missing(c) else float(c) for c in cells])
-        if want.kind == "number":
-            raise InputError(
-                f"row {bad + 1}: must be a number, got '{cells[bad]}'", column=want.name
-            )
+            return values
+        what = not_a_number(want, f"'{cells[bad]}'")
+        raise InputError(f"row {bad + 1}: {what}", column=want.name)
     names: dict[str, int] = {}
     codes = np.array([names.setdefault(cell, len(names)) for cell in cells], dtype=np.intp)
     return Text(codes, tuple(names))

@@ -59,11 +59,17 @@ class Chosen(NamedTuple):
 
 
 class Header(NamedTuple):
-    """The column names of an input, and what to call it in messages."""
+    """The columns of an input, and what to call it in messages.
+
+    ``names`` tell the columns apart; ``written`` is what the header says, where a name may stand
+    twice. ``line`` is the line of the header.
+    """
 
     names: tuple[str, ...]
+    written: tuple[str, ...]
     file: str | None = None
     headed: bool = True
+    line: int = 1
 
     def error(self, message: str) -> InputError:
         """Return the error that also lists the columns."""
@@ -102,12 +108,14 @@ def choose(
 def select(header: Header, selector: str) -> Chosen:
     """Return the columns that a selector names."""
     names = header.names
-    count = names.count(selector)
-    if count == 1:
-        return Chosen((selector,))
-    if count > 1:
-        positions = ", ".join(str(i + 1) for i, name in enumerate(names) if name == selector)
-        raise header.error(f"{count} columns are called '{selector}' (positions {positions})")
+    positions = [i for i, name in enumerate(header.written) if name == selector]
+    if len(positions) == 1:
+        return Chosen((names[positions[0]],))
+    if positions:
+        known = ", ".join(str(position + 1) for position in positions)
+        raise header.error(
+            f"{len(positions)} columns are called '{selector}'; name one by its position ({known})"
+        )
     if selector.isascii() and selector.isdigit():
         position = int(selector)
         if 1 <= position <= len(names):
@@ -124,15 +132,26 @@ def select(header: Header, selector: str) -> Chosen:
 
 
 def _glob(header: Header, selector: str) -> Chosen:
-    """Return the columns that a pattern matches; ``*`` is any text, ``?`` one character."""
-    pattern = ""
-    for char in selector:
-        pattern += "(.*)" if char == "*" else "(.)" if char == "?" else re.escape(char)
-    matches = [(name, re.fullmatch(pattern, name, re.DOTALL)) for name in header.names]
+    """Return the columns that a pattern matches: ``*`` any text, ``?`` one character, ``[ab]``."""
+    pattern = "".join(_regex(part) for part in re.findall(r"\[[^\]]+\]|.", selector, re.DOTALL))
+    try:
+        matches = [(name, re.fullmatch(pattern, name, re.DOTALL)) for name in header.names]
+    except re.error:
+        raise UsageError(f"'{selector}' is no pattern: a range in [ ] runs backwards") from None
     found = [(name, "".join(match.groups())) for name, match in matches if match]
     if not found:
         raise header.error(f"no column matches '{selector}'")
     return Chosen(tuple(name for name, _ in found), tuple(star for _, star in found))
+
+
+def _regex(part: str) -> str:
+    """Return the regular expression for one piece of a glob; what wildcards match is captured."""
+    if part in ("*", "?"):
+        return "(.*)" if part == "*" else "(.)"
+    if len(part) > 1:  # [abc], [a-z] or [!abc]
+        inside = part[1:-1].replace("\\", r"\\").replace("^", r"\^").replace("[", r"\[")
+        return f"([{'^' + inside[1:] if inside.startswith('!') else inside}])"
+    return re.escape(part)
 
 
 def _default(header: Header, loss: Loss, role: str, taken: Sequence[str]) -> Chosen:
@@ -199,7 +218,7 @@ def _check_header(header: Header, columns: Columns) -> None:
             raise InputError(
                 f"'{name}' is a number where a column name is due: no header? Use --no-header.",
                 file=header.file,
-                line=1,
+                line=header.line,
             )
 
 

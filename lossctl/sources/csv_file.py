@@ -73,7 +73,8 @@ class CsvTable:
             self._stack.close()
             raise
         self._current: tuple[int, Stream] = (0, self._open.stream)
-        self.names = self._open.head.names
+        self.written = self._open.head.names
+        self.names = _told_apart(self.written)
 
     def __enter__(self) -> CsvTable:
         """Keep the files open."""
@@ -89,6 +90,11 @@ class CsvTable:
         return self._open.stream.name
 
     @property
+    def header_line(self) -> int:
+        """The last line of the header, 1-based."""
+        return max(1, self._open.head.lines)
+
+    @property
     def small(self) -> bool:
         """Whether the whole input is in hand and small."""
         return len(self._paths) == 1 and self._open.complete
@@ -98,13 +104,6 @@ class CsvTable:
         self._wants = tuple(wants)
         self._placer = Placer(self._wants, skip)
         self._fast = fast and not self.small
-        names = self._open.head.names
-        for want in self._wants:
-            if names.count(want.name) > 1 and self._dialect.header:
-                raise InputError(
-                    f"two columns are called '{want.name}'; name one by its position",
-                    file=self.first_file,
-                )
 
     @property
     def rows(self) -> int:
@@ -260,7 +259,11 @@ def _read_head(
         names = [str(position) for position in range(1, width + 1)]
         return Head(tuple(names), delimiter, skipped), data[start:], complete
     rest = b"" if end is None else data[end:]
-    return Head(tuple(name.strip() for name in names), delimiter, skipped + lines), rest, complete
+    return (
+        Head(tuple(name.strip(" \t") for name in names), delimiter, skipped + lines),
+        rest,
+        complete,
+    )
 
 
 def _first_record_end(data: bytes, start: int, complete: bool) -> int | None:
@@ -269,6 +272,17 @@ def _first_record_end(data: bytes, start: int, complete: bool) -> int | None:
     if match is None or (match.end() == len(data) and data.endswith(b"\r") and not complete):
         return None  # after a \r, a \n may follow
     return match.end()
+
+
+def _told_apart(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return names of which none stands twice: a later one gets its position."""
+    seen: set[str] = set()
+    told = []
+    for position, name in enumerate(names, 1):
+        fresh = name if name not in seen else f"{name} ({position})"
+        seen.add(fresh)
+        told.append(fresh)
+    return tuple(told)
 
 
 def _line_count(data: bytes) -> int:

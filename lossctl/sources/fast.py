@@ -20,7 +20,7 @@ import polars as pl
 
 from lossctl.batch import Text
 from lossctl.sources.cut import NEWLINE, misplaced_quote, record_offsets
-from lossctl.sources.numbers import BLANKS, MISSING
+from lossctl.sources.numbers import BLANKS, MISSING, TRUTHS
 from lossctl.sources.table import Parsed, Want
 
 if TYPE_CHECKING:
@@ -134,14 +134,16 @@ def _column(series: pl.Series, want: Want) -> NDArray[np.float64] | Text | None:
     if series.dtype == pl.Float64:
         values: NDArray[np.float64] = series.to_numpy()
         return values
-    numbers = _numbers(series)
-    return _text(series) if numbers is None and want.kind == "binary" else numbers
+    return _numbers(series, labels=want.kind == "binary")
 
 
-def _numbers(series: pl.Series) -> NDArray[np.float64] | None:
+def _numbers(series: pl.Series, *, labels: bool) -> NDArray[np.float64] | None:
     """Return the numbers that text spells, NaN where missing; None where a cell is neither."""
     bare = series.fill_null("").str.strip_chars(BLANKS)
-    gaps = bare.str.to_lowercase().is_in(list(MISSING))
+    lower = bare.str.to_lowercase()
+    if labels:
+        bare = lower.replace(TRUTHS)
+    gaps = lower.is_in(list(MISSING))
     values = bare.cast(pl.Float64, strict=False)
     if (values.is_null() & ~gaps).any() or bare.str.contains("_", literal=True).any():
         return None

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MISSING = frozenset({"", "na", "n/a", "null", "none", "nan"})
+TRUTHS = {"true": "1", "false": "0"}
 BLANKS = " \t"
 _NUMBER = re.compile(
     r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|inf|infinity|nan)", re.IGNORECASE
@@ -33,6 +34,14 @@ def is_missing(cell: str) -> bool:
 def is_number(cell: str) -> bool:
     """Whether a cell is a number."""
     return _NUMBER.fullmatch(cell.strip(BLANKS)) is not None
+
+
+def to_labels(cells: Sequence[str]) -> tuple[NDArray[np.float64], int | None]:
+    """Return the numbers of a column of binary labels, in which true is 1 and false is 0."""
+    values, bad = to_numbers(cells)
+    if bad is None:
+        return values, None
+    return to_numbers([TRUTHS.get(cell.strip(BLANKS).lower(), cell) for cell in cells])
 
 
 def to_numbers(cells: Sequence[str]) -> tuple[NDArray[np.float64], int | None]:

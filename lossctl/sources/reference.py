@@ -14,8 +14,8 @@ import numpy as np
 
 from lossctl.batch import Text
 from lossctl.sources.cut import RECORD_LIMIT, misplaced_quote
-from lossctl.sources.numbers import to_numbers
-from lossctl.sources.table import BadCell, Parsed, Want
+from lossctl.sources.numbers import to_labels, to_numbers
+from lossctl.sources.table import BadCell, Parsed, Want, not_a_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,13 +114,11 @@ def _lines_before(block: bytes, at: int) -> int:
 
 def _column(cells: list[str], offsets: list[int], want: Want) -> NDArray[np.float64] | Text:
     if want.numeric:
-        values, bad = to_numbers(cells)
+        values, bad = (to_labels if want.kind == "binary" else to_numbers)(cells)
         if bad is None:
             return values
-        if want.kind == "number":
-            cell = cells[bad]
-            shown = cell.encode("utf-8", "replace").decode()
-            raise BadCell(offsets[bad], want.name, f"must be a number, got {quote(shown)}")
+        shown = quote(cells[bad].encode("utf-8", "replace").decode())
+        raise BadCell(offsets[bad], want.name, not_a_number(want, shown))
     names: dict[str, int] = {}
     codes = np.fromiter(
         (names.setdefault(cell, len(names)) for cell in cells), dtype=np.intp, count=len(cells)

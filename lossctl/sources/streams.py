@@ -289,5 +289,7 @@ def _open_raw(source: Source) -> BinaryIO:
         raw.seek(0)
         return raw
     if source == STDIN:
+        if sys.stdin is None:
+            raise InputError("is closed", file=STDIN_NAME)
         return open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)
     return open(source, "rb", buffering=0)

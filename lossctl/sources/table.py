@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 class Want(NamedTuple):
     """A column that is read: its position, and what its cells must be.
 
-    *number*: a number or missing. *binary*: numbers where a whole block has them, else text.
+    *number*: a number or missing. *binary*: a number, true (1), false (0) or missing.
     *text*: any text. *raw*: text passed through, which may be missing. ``infinite``: whether an
     infinity is a value like any other. ``classes`` are labels, even those that read as missing.
     A column may be wanted twice, as a number and as text.
@@ -34,7 +34,7 @@ class Want(NamedTuple):
 
     @property
     def numeric(self) -> bool:
-        """Whether its cells are read as numbers where they can be."""
+        """Whether its cells are read as numbers."""
         return self.kind in ("number", "binary")
 
 
@@ -64,6 +64,14 @@ class Parsed(NamedTuple):
         return self._replace(
             gaps=tuple(gap for item in self.columns.items() for gap in _gaps(*item))
         )
+
+
+def not_a_number(want: Want, cell: str) -> str:
+    """Return what to say of a cell that is no number, or no binary label."""
+    if want.kind == "number":
+        return f"must be a number, got {cell}"
+    rule = f"a label must be 0, 1, true or false, got {cell}"
+    return f"{rule}. Is it what counts as 1? Use --positive {cell}."
 
 
 class BadCell(Exception):

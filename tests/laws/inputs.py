@@ -86,7 +86,7 @@ def _settings(param: Param) -> Floats:
     return np.asarray(found[sane], dtype=np.float64)
 
 
-def samples(loss: Loss, seed: int = 0, draws: int = 12, size: int = 60) -> Iterator[Sample]:
+def samples(loss: Loss, seed: int = 0, draws: int = 10, size: int = 60) -> Iterator[Sample]:
     """Give rows for a loss at sampled parameters: extreme and typical, hard and soft labels."""
     rng = np.random.default_rng([seed, *loss.name.encode()])
     for params in parameters(loss, rng, draws):

@@ -76,7 +76,7 @@ class Problem:
         """Return the task, and the rows as one batch."""
         chosen = make_options(y=self.y, pred=self.pred, **options)
         table = ArrayTable(self.table)
-        task = make_task(Spec(self.bound), Header(table.names, None, False), chosen)
+        task = make_task(Spec(self.bound), Header(table.names, table.names, headed=False), chosen)
         table.want(wants_of(table.names, [task], ()), skip=False)
         return task, table.place(table.parse((0, self.size)))
 

@@ -165,7 +165,7 @@ def _units(x: Floats) -> int:
     return sum(m << (2148 - 53 + e) for m, e in zip(whole, exponents.tolist(), strict=True))
 
 
-@pytest.mark.parametrize("size", [1, 2**13 - 1, 2**13 + 1, 2**16, 2**16 + 1])
+@pytest.mark.parametrize("size", [1, 2**13 - 1, 2**13 + 1, 2**16 + 1])
 @pytest.mark.parametrize(
     "span", [(-30.0, 30.0), (-1074.0, -900.0), (-600.0, 600.0), (300.0, 500.0)]
 )

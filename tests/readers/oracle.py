@@ -112,8 +112,8 @@ def ends_line(data: bytes, index: int) -> bool:
 def read(data: bytes, delimiter: str, width: int, wants: Sequence[tuple[int, str]]) -> Reading:
     """Return the wanted columns, each a position and a kind, or raise Refused at the first fault.
 
-    A *number* column refuses other cells; a *binary* one is text if one cell is neither a number
-    nor missing; *text* and *raw* take any UTF-8.
+    A *number* column refuses other cells; a *binary* one also takes true and false; *text* and
+    *raw* take any UTF-8.
     """
     lines: list[int] = []
     columns: list[list[bytes]] = [[] for _ in wants]
@@ -124,8 +124,8 @@ def read(data: bytes, delimiter: str, width: int, wants: Sequence[tuple[int, str
         for (position, kind), cells in zip(wants, columns, strict=True):
             cell = row.fields[position]
             cells.append(cell)
-            spells = number(cell) is not None
-            if (kind == "number" and not spells) or not (spells or is_utf8(cell)):
+            spells = number(cell) is not None or (kind == "binary" and truth(cell) is not None)
+            if (kind in ("number", "binary") and not spells) or not (spells or is_utf8(cell)):
                 raise Refused(row.line, f"not {kind}")
     kinds = [kind for _, kind in wants]
     return Reading(lines, [column(*pair) for pair in zip(columns, kinds, strict=True)])
@@ -133,11 +133,18 @@ def read(data: bytes, delimiter: str, width: int, wants: Sequence[tuple[int, str
 
 def column(cells: Sequence[bytes], kind: str) -> Cells:
     """Return the cells of one column as its kind says."""
-    if kind in ("number", "binary"):
-        numbers = [value for value in map(number, cells) if value is not None]
-        if len(numbers) == len(cells):
-            return numbers
+    if kind == "binary":
+        labels = [truth(cell) if number(cell) is None else number(cell) for cell in cells]
+        return [label for label in labels if label is not None]
+    if kind == "number":
+        return [value for value in map(number, cells) if value is not None]
     return [cell.decode("utf-8") for cell in cells]
+
+
+def truth(cell: bytes) -> float | None:
+    """Return 1 for true and 0 for false in any case with blanks around, None for other cells."""
+    text = cell.strip(b" \t").lower()
+    return {b"true": 1.0, b"false": 0.0}.get(text)
 
 
 def is_utf8(cell: bytes) -> bool:

@@ -189,7 +189,9 @@ def test_columns_that_are_not_there_are_refused_with_those_that_are(
 
 def test_one_name_of_two_columns_is_refused_where_it_is_used(filler: int, tmp_path: Path) -> None:
     path = written(tmp_path, b"id,y,y,yhat\n" + filler * b"7,0.25,0.75,-1.5\n" + b"1,2,3,4\n")
-    assert refusal(path).startswith(f"{path}: 2 columns are called 'y' (positions 2, 3)")
+    assert refusal(path).startswith(
+        f"{path}: 2 columns are called 'y'; name one by its position (2, 3)"
+    )
     path = written(tmp_path, b"id,id,y,yhat\n" + filler * b"7,7,1,1\n" + b"1,2,3,3\n")
     assert evaluate(path, "mse").value == 0.0
 
