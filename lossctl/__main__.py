@@ -3,8 +3,10 @@
 
 def main() -> None:
     """Load the program and run it; an interrupt while it loads ends it without a traceback."""
+    import gc
     import signal
 
+    gc.disable()  # loading makes no garbage; looking for it takes a tenth of the start
     handler = signal.signal(signal.SIGINT, signal.SIG_DFL)
     from lossctl.cli.app import main as program
 

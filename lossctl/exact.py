@@ -110,8 +110,8 @@ def moments(x: Floats) -> tuple[ExactSum, ExactSum]:
         squares = _guarded(np.abs(x), lambda finite: _product_units(finite, finite))
         return _guarded(x, _units), squares
     units = square_units = 0
-    for start in range(0, len(x), CHUNK):
-        part = x[start : start + CHUNK]
+    for start in range(0, len(x), SLICE):
+        part = x[start : start + SLICE]
         digits = _digits(part)
         if digits is None:
             units += _units(part)
@@ -226,8 +226,8 @@ def _rounds(x: Floats) -> Iterator[tuple[Floats, int]]:
 def _product_units(x: Floats, y: Floats) -> int:
     """Sum the exact products of two finite arrays, as units of 2⁻²¹⁴⁸."""
     units = 0
-    for start in range(0, len(x), CHUNK):
-        a, b = x[start : start + CHUNK], y[start : start + CHUNK]
+    for start in range(0, len(x), SLICE):
+        a, b = x[start : start + SLICE], y[start : start + SLICE]
         digits_a = _digits(a)
         digits_b = digits_a if y is x else _digits(b)
         if digits_a is not None and digits_b is not None:
@@ -281,12 +281,22 @@ def _dot_units(x: Digits, y: Digits, scale: int) -> int:
         for j, (b, unit_b) in enumerate(y):
             if x is y and j < i:
                 continue
-            whole = int(math.ldexp(float(np.dot(a, b)), -unit_a - unit_b))
+            unit = -unit_a - unit_b
+            whole = sum(int(math.ldexp(dot, unit)) for dot in _dots(a, b))
             if x is y and j > i:
                 whole += whole
             shift = SCALE_BITS + unit_a + unit_b + scale
             units += whole << shift if shift >= 0 else whole >> -shift
     return units
+
+
+def _dots(a: Floats, b: Floats) -> list[float]:
+    """Return the dot products of consecutive chunks, each short enough to have no rounding."""
+    full = len(a) // CHUNK * CHUNK
+    dots = [float(np.dot(a[full:], b[full:]))] if full < len(a) else []
+    if full:
+        dots += np.vecdot(a[:full].reshape(-1, CHUNK), b[:full].reshape(-1, CHUNK)).tolist()
+    return dots
 
 
 def _tempered(x: Floats) -> list[tuple[Floats, int]]:

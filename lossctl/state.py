@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-SLICE = 1 << 16  # numbers that pass through numpy at a time: they stay in the cache
+# Numbers that pass through numpy at a time: near in the cache, and enough that threads seldom
+# wait for one another.
+SLICE = 1 << 16
 SCALE_ONE = 1 << 2148  # 1 in the units of an exact sum
 
 

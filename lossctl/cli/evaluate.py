@@ -95,12 +95,13 @@ def command(
     )
     from lossctl.api import evaluate_with, make_options
     from lossctl.cli.output import open_output
-    from lossctl.cli.streams import inputs, say, watched
+    from lossctl.cli.streams import inputs, loaded, say, watched
     from lossctl.losses.spec import parse_specs
 
     if gated and len({spec.bound.spec for spec in parse_specs(losses)}) > 1:
         raise UsageError("--max and --min are for one loss; name one")
     chosen = make_options(**settings)
+    loaded()
     with watched() as watch:
         report = evaluate_with(inputs(files), losses, chosen, watch)
     if value:

@@ -76,11 +76,12 @@ def command(
     form = _format(form, output, top)
     from lossctl.api import make_options, open_samples
     from lossctl.cli.output import open_output
-    from lossctl.cli.streams import inputs, look, say
+    from lossctl.cli.streams import inputs, loaded, look, say
     from lossctl.renderers.samples import worst_of, writer
 
     chosen = make_options(**settings)
     make = writer(form, look(output, precision))
+    loaded()
     work = None if top else make.encode
     with open_samples(inputs(files), loss, chosen, work) as (parts, notes):
         if top:

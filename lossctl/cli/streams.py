@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import time
@@ -16,6 +17,13 @@ if TYPE_CHECKING:
     from lossctl.renderers.look import Look
 
 PATIENCE = 1.0  # seconds of work before a progress bar appears
+
+
+def loaded() -> None:
+    """Say that the program is loaded: from here on there may be garbage, though little."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+    gc.enable()
 
 
 def inputs(files: list[str] | None) -> list[str]:

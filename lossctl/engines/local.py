@@ -35,7 +35,10 @@ def run(table: Blocks, work: Callable[[Batch], Result], threads: int) -> Iterato
         return
     from concurrent.futures import ThreadPoolExecutor  # a small input does without
 
-    pool = ThreadPoolExecutor(threads)
+    # Twice as many as processors: one hands over to numpy or polars while another waits for the
+    # interpreter. The digits do not depend on it.
+    workers = 2 * threads
+    pool = ThreadPoolExecutor(workers)
     parsing: deque[Future[Any]] = deque()
     working: deque[Future[Result]] = deque()
 
@@ -46,9 +49,9 @@ def run(table: Blocks, work: Callable[[Batch], Result], threads: int) -> Iterato
         for block in table.blocks():
             parsing.append(pool.submit(table.parse, block))
             del block
-            if len(parsing) > threads:
+            if len(parsing) > workers:
                 place_one()
-            while len(working) > threads:
+            while len(working) > workers:
                 yield working.popleft().result()
         while parsing:
             place_one()

@@ -15,7 +15,7 @@ from lossctl.sources.streams import Source, Stream, display_name, open_stream
 from lossctl.sources.table import BadCell, Counts, Parsed, Placer, Want
 
 SMALL = 1 << 20  # below it, loading a dataframe engine takes longer than reading
-BLOCK = 8 << 20  # bytes that are parsed at a time
+BLOCK = 6 << 20  # bytes that are parsed at a time
 DELIMITERS = ",;\t|"
 BOM = b"\xef\xbb\xbf"
 SUFFIXES = (".gz", ".bz2", ".xz", ".zst")

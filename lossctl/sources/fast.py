@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+PIECE = 1 << 18
 REPLACEMENT = "\ufffd"
 # What polars takes off the front of a block (a BOM), or decompresses it for (gzip, zlib, zstd).
 MAGIC = (b"\xef\xbb\xbf", b"\x1f\x8b", b"x\x01", b"x^", b"x\x9c", b"x\xda", b"\x28\xb5\x2f\xfd")
@@ -44,7 +45,7 @@ def parse(block: bytes, delimiter: str, width: int, wants: Sequence[Want]) -> Pa
     if quoted and misplaced_quote(block, delimiter) is not None:
         return None
     data = np.frombuffer(block, dtype=np.uint8)
-    newlines = int(np.count_nonzero(data == NEWLINE)) + (not block.endswith(b"\n"))
+    newlines = _count(data, NEWLINE) + (not block.endswith(b"\n"))
     offsets = record_offsets(block) if quoted else None
     size = newlines if offsets is None else len(offsets)
 
@@ -74,7 +75,7 @@ def parse(block: bytes, delimiter: str, width: int, wants: Sequence[Want]) -> Pa
             quoted or width == 1 or not _all_full(data, delimiter, width)
         ):
             return None
-        if not quoted and np.count_nonzero(data == ord(delimiter)) != (width - 1) * size:
+        if not quoted and _count(data, ord(delimiter)) != (width - 1) * size:
             return None
         columns = {}
         for want in wants:
@@ -111,6 +112,16 @@ def _scan(
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
         return None
     return found
+
+
+def _count(data: NDArray[np.uint8], byte: int) -> int:
+    """Count a byte, in pieces that stay in the cache."""
+    same = np.empty(PIECE, dtype=bool)
+    count = 0
+    for start in range(0, len(data), PIECE):
+        piece = data[start : start + PIECE]
+        count += int(np.count_nonzero(np.equal(piece, byte, out=same[: len(piece)])))
+    return count
 
 
 def _all_full(data: NDArray[np.uint8], delimiter: str, width: int) -> bool:
