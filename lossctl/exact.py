@@ -18,6 +18,7 @@ Ogita, Oishi and Rump, "Error-free transformations of matrix multiplication" (Nu
 from __future__ import annotations
 
 import math
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -176,6 +177,20 @@ def _guarded(x: Floats, units: Callable[[Floats], int]) -> ExactSum:
     )
 
 
+class _Scratch(threading.local):
+    """Arrays that every thread keeps: new ones of this size would cost more than the sums.
+
+    What ``_rounds`` yields is good until its next step.
+    """
+
+    def __init__(self) -> None:
+        self.rounded = np.empty(SLICE)
+        self.rest = np.empty(SLICE)
+
+
+_scratch = _Scratch()
+
+
 def _units(x: Floats) -> int:
     sums = 0
     for start in range(0, len(x), SLICE):
@@ -209,7 +224,7 @@ def _rounds(x: Floats) -> Iterator[tuple[Floats, int]]:
         x = x * 2.0**-SCALED
         largest *= 2.0**-SCALED
     exponent = math.frexp(largest)[1]
-    rounded = np.empty_like(x)
+    rounded, own = _scratch.rounded[: len(x)], _scratch.rest[: len(x)]
     rest = x
     while True:
         unit = max(exponent - KEPT_BITS, -1074)
@@ -217,7 +232,7 @@ def _rounds(x: Floats) -> Iterator[tuple[Floats, int]]:
         np.add(rest, sigma, out=rounded)
         np.subtract(rounded, sigma, out=rounded)
         yield rounded, scale
-        rest = np.subtract(rest, rounded, out=None if rest is x else rest)
+        rest = np.subtract(rest, rounded, out=own)
         if not rest.any():
             return
         exponent = unit - 1  # |rest| ≤ half a unit
