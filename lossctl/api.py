@@ -147,7 +147,8 @@ def evaluate_with(data: Any, losses: str, options: Options, watch: Watch | None 
         for group in groups:
             named = dict(zip(by, group, strict=True)) if by else None
             state = states[index, group]
-            results.append(make_result(task, state, named, summaries, plan.worst))
+            with _in_files(data):
+                results.append(make_result(task, state, named, summaries, plan.worst))
     return Report(
         VERSION, _files(data), counts.rows, counts.skipped, counts.nonfinite, tuple(results)
     )
@@ -264,7 +265,8 @@ def open_samples(
             task = make_task(specs[0], header, options)
             states, counts = _states(table, [task], (), Plan(), options)
         state = states[0, ()]
-        whole = make_result(task, state, None, plan_summaries=False, worst=0)
+        with _in_files(source):
+            whole = make_result(task, state, None, plan_summaries=False, worst=0)
         with open_table(source, options) as table:
             parts = _sample_parts(table, task, state, counts, source, before, options, work)
             yield parts, whole.notes
@@ -496,6 +498,16 @@ def _paths(data: Any) -> list[Source] | None:
     if not items or not all(isinstance(item, (str, os.PathLike, Spool)) for item in items):
         return None
     return [item if isinstance(item, Spool) else os.fspath(item) for item in items]
+
+
+@contextmanager
+def _in_files(data: Any) -> Iterator[None]:
+    """Say in which files a rule was broken that only the whole input can break."""
+    try:
+        yield
+    except InputError as error:
+        error.file = error.file or ", ".join(_files(data)) or None
+        raise
 
 
 def _files(data: Any) -> tuple[str, ...]:

@@ -217,7 +217,8 @@ def make_result(
     if state.rows == 0:
         raise InputError(f"no rows to score{where}")
     if state.weight.units == 0:
-        raise InputError(f"all weights are zero{where}")
+        advice = "name another column, or leave -w out"
+        raise InputError(f"all weights are zero{where}; {advice}", column=task.columns.weight)
     notes = _mass_notes(task, state, where) + _sum_notes(task, state)
     value, scale = value_and_scale(task, state)
     loss = float(state.loss)
@@ -291,7 +292,7 @@ def _mass_notes(task: Task, state: State, where: str) -> tuple[str, ...]:
         gap = abs(float(mass) - 1.0)
         found = f"{name} sums to {float(mass):.9g}{where}"
         if gap > SUM_ERROR:
-            raise InputError(f"a distribution must sum to 1; {found}")
+            raise InputError(f"a distribution must sum to 1; {found}", column=name)
         if gap > SUM_NOTE:
             notes.append(f"{found}, not to 1")
     return tuple(notes)

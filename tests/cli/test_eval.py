@@ -701,3 +701,15 @@ def test_a_name_that_is_no_utf8_is_no_obstacle(run: Run, tmp_path: Path) -> None
         done = run(*common, "-f", form)
         assert (done.code, done.err) == (0, "")
         assert "2.5" in done.out  # and all of it is UTF-8
+
+
+def test_what_only_the_whole_input_tells_names_file_and_column(run: Run, write: Write) -> None:
+    idle = write("y,yhat,w\n1,2,0\n3,5,0\n")
+    for command in ("eval", "samples"):
+        done = run(command, "mse", idle, "-w", "w")
+        assert (done.code, done.out) == (3, "")
+        assert done.err.startswith(f"{idle}: w: all weights are zero; ")
+    half = write("p\n0.2\n0.3\n", name="half.csv")
+    done = run("eval", "entropy", half)
+    assert (done.code, done.out) == (3, "")
+    assert done.err == f"{half}: p: a distribution must sum to 1; p sums to 0.5\n"
