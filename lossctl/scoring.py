@@ -18,8 +18,8 @@ from lossctl.batch import Batch, Text
 from lossctl.errors import UsageError
 from lossctl.losses.clipping import moved
 from lossctl.losses.domain import LOGIT, REAL, UNIT
-from lossctl.losses.registry import TWO_INFINITIES, BoundLoss, Slope, reduce_outputs
-from lossctl.losses.rows import one_hot, row_sum, undecided
+from lossctl.losses.registry import BoundLoss, Form, Slope, reduce_outputs
+from lossctl.losses.rows import one_hot, row_sum
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -101,21 +101,26 @@ class Task:
     rules: Rules = NO_RULES
 
     @property
+    def form(self) -> Form:
+        """What the prediction columns are to the loss."""
+        return self.bound.loss.form(len(self.columns.pred))
+
+    @property
     def whole(self) -> bool:
         """Whether the column is one distribution, whose terms add up to the value."""
-        return self.bound.loss.kind == "distribution" and len(self.columns.pred) == 1
+        return self.form == "distribution" and len(self.columns.pred) == 1
 
     @property
     def labelled(self) -> bool:
         """Whether y is one column of labels that name one of the k prediction columns."""
         many = len(self.columns.pred) > 1 and len(self.columns.y) == 1
-        return many and self.bound.loss.kind != "distribution"
+        return many and self.form in ("elementwise", "classes")
 
     @property
     def binary(self) -> bool:
         """Whether y is one column that says whether it happened."""
-        loss = self.bound.loss
-        return loss.kind == "elementwise" and loss.labels == "binary" and not self.labelled
+        real = self.bound.loss.labels == "real"
+        return self.form == "elementwise" and not real and not self.labelled
 
     @property
     def text_truth(self) -> bool:
@@ -185,12 +190,14 @@ def score(task: Task, batch: Batch) -> Scores:
     pred = _stack(batch, task.columns.pred)
     y = _truth(task, batch)
     _check_predictions(task, batch, pred)
+    _check_rule(task, batch, y, pred)
     pred, normalized, uneven = _on_simplex(task, batch, pred)
-    if loss.kind != "elementwise" and y is not None and len(task.columns.y) > 1:
+    shares = task.form in ("classes", "distribution")
+    if shares and y is not None and len(task.columns.y) > 1:
         _check_sums(task, batch, y.astype(np.float64, copy=False), task.columns.y)
     weight = _weights(task, batch, y)
     value, slope = loss.kernel(y, pred, **task.bound.params)
-    value, slope = reduce_outputs(loss, value, slope, outputs_sum=task.rules.outputs_sum)
+    value, slope = reduce_outputs(task.form, value, slope, outputs_sum=task.rules.outputs_sum)
     touched = Touched(_clipped(task, pred), normalized, ignored, uneven)
     return Scores(batch, value, slope, weight, touched, y, pred)
 
@@ -238,7 +245,7 @@ def _truth(task: Task, batch: Batch) -> Floats | Labels | None:
         return None
     if task.labelled:
         codes = _codes(task, batch)
-        return codes if loss.kind == "classes" else one_hot(codes, len(columns.pred))
+        return codes if task.form == "classes" else one_hot(codes, len(columns.pred))
     if len(columns.y) == 1:
         column = truth_column(task, batch)
         y = (
@@ -248,10 +255,12 @@ def _truth(task: Task, batch: Batch) -> Floats | Labels | None:
         )
     else:
         y = _stack(batch, columns.y)
-    if loss.y != REAL and not loss.y.holds(y):  # what is not real was left out on reading
-        index, name = _first(y, loss.y.first_outside, columns.y)
+    domain = task.bound.y
+    assert domain is not None
+    if domain != REAL and not domain.holds(y):  # what is not real was left out on reading
+        index, name = _first(y, domain.first_outside, columns.y)
         found = y.reshape(batch.size, -1)[index, columns.y.index(name)]
-        what = "a label must be 0, 1 or between" if task.binary else f"y must be in {loss.y}"
+        what = "a label must be 0, 1 or between" if task.binary else f"y must be in {domain}"
         advice = ". Labels that are text? Use --positive." if task.binary else ""
         raise batch.error(index, name, f"{what}, got {found:g}{advice}")
     return y
@@ -297,24 +306,34 @@ def _binary(task: Task, batch: Batch, column: Text) -> Floats:
 
 
 def _check_predictions(task: Task, batch: Batch, pred: Floats) -> None:
-    loss = task.bound.loss
-    if loss.pred not in (REAL, LOGIT) and not loss.pred.holds(pred):
-        index, name = _first(pred, loss.pred.first_outside, task.columns.pred)
-        found = pred.reshape(batch.size, -1)[index, task.columns.pred.index(name)]
-        what = "p" if loss.pred == UNIT else "ŷ"
+    loss, names = task.bound.loss, task.columns.pred
+    domains = task.bound.domains(len(names))
+    for at, domain in enumerate(domains if loss.roles else domains[:1]):
+        x = pred[:, at] if loss.roles else pred
+        if domain in (REAL, LOGIT) or domain.holds(x):
+            continue
+        index, name = _first(x, domain.first_outside, names[at:] if loss.roles else names)
+        found = pred.reshape(batch.size, -1)[index, names.index(name)]
+        what = loss.roles[at].name if loss.roles else "p" if domain == UNIT else "ŷ"
         hint = f". {loss.hint}" if loss.hint else ""
-        raise batch.error(index, name, f"{what} must be in {loss.pred}, got {found!s}{hint}")
-    if loss.kind == "classes" and loss.pred.infinite:
-        rows = undecided(pred)
-        if rows.any():
-            raise batch.error(int(np.argmax(rows)), task.columns.pred[0], TWO_INFINITIES)
+        raise batch.error(index, name, f"{what} must be in {domain}, got {found!s}{hint}")
+
+
+def _check_rule(task: Task, batch: Batch, y: Floats | Labels | None, pred: Floats) -> None:
+    """Refuse the first row whose numbers do not go together."""
+    rule = task.bound.loss.rule
+    if rule is None:
+        return
+    rows = rule.broken(y, pred)
+    if rows.any():
+        raise batch.error(int(np.argmax(rows)), task.columns.pred[0], rule.text)
 
 
 def _first(
     x: Floats, first_outside: Callable[[Floats], int], names: tuple[str, ...]
 ) -> tuple[int, str]:
     """Return the row and the column of the first offending cell, row by row."""
-    index, column = divmod(first_outside(x.ravel()), len(names))
+    index, column = divmod(first_outside(x.ravel()), 1 if x.ndim == 1 else x.shape[1])
     return index, names[column]
 
 

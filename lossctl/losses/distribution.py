@@ -11,11 +11,11 @@ import numpy as np
 
 from lossctl.losses.clipping import still_where_moved, surprise, unsigned
 from lossctl.losses.domain import UNIT, Interval
+from lossctl.losses.labels import Clip
 from lossctl.losses.registry import Floats, Slope, loss
 from lossctl.losses.rows import times
 
 Base = Annotated[float, Interval(1.0, math.inf, "neither")]
-Clip = Annotated[float, Interval(0.0, 0.5, "left")]
 SCALE = 2.0**200
 
 

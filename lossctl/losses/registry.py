@@ -12,78 +12,152 @@ import functools
 import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lossctl.errors import UnknownLoss, UsageError
-from lossctl.losses.domain import LOGIT, REAL, Interval
+from lossctl.losses.domain import REAL, Choice, Domain
+from lossctl.losses.index import FAMILIES
 from lossctl.losses.rows import row_mean, row_sum, undecided
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 Slope = Callable[[], Floats]
 Kernel = Callable[..., tuple[Floats, Slope]]
+Setting = float | str | None
+DomainOf = Domain | Callable[[Mapping[str, Any]], Domain]
 
-Kind = Literal["elementwise", "classes", "distribution"]
-Labels = Literal["real", "binary"]
-Aggregate = Literal["mean", "root"]
+Form = Literal["elementwise", "classes", "distribution", "vectors", "roles", "ensemble"]
+Kind = Form | Literal["either"]
+Labels = Literal["real", "binary", "signed"]
+Aggregate = Literal["mean", "root", "exp", "ratio", "r2", "explained_variance", "median", "max"]
 
-TWO_INFINITIES = "at most one logit of a row may be ∞, and not all of them −∞"
+# Values that are no sum over rows or need the truth's own mean: they take one output.
+SINGLE: tuple[Aggregate, ...] = ("r2", "explained_variance", "median", "max")
 
 
-NO_PARAMS: Mapping[str, float] = {}
+class Rule(NamedTuple):
+    """What the numbers of a row must meet together: a text, and which rows break it.
+
+    ``broken`` takes y (n or n × k) and ŷ (n or n × k) and returns n flags.
+    """
+
+    text: str
+    broken: Callable[[Any, Floats], Flags]
+
+
+class Role(NamedTuple):
+    """What one of several prediction columns is: its domain, and names by which it is known."""
+
+    name: str
+    domain: Domain
+    names: tuple[str, ...]
+
+
+def _undecided(_: Any, z: Floats) -> Flags:
+    return undecided(z) if z.ndim > 1 else np.zeros(z.shape, dtype=bool)
+
+
+ONE_INFINITY = Rule("at most one logit of a row may be ∞, and not all of them −∞", _undecided)
+
+
+NO_PARAMS: Mapping[str, Any] = {}
 
 
 class Param(NamedTuple):
-    """A parameter of a loss: its name, default and domain."""
+    """A parameter of a loss: its name, default and domain; ``optional`` ones may be none."""
 
     name: str
-    default: float
-    domain: Interval
+    default: Setting
+    domain: Domain | Choice
+    optional: bool = False
 
-    def parse(self, text: str | float, loss: str) -> float:
+    def parse(self, text: Setting, loss: str) -> Setting:
         """Return the value that ``text`` spells, or raise UsageError with the domain."""
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
+        if self.optional and (text is None or fold(str(text)) == "none"):
+            return None
+        value: Setting
+        if isinstance(self.domain, Choice):
+            value = fold(str(text))
+        else:
+            try:
+                value = float(text)  # type: ignore[arg-type]  # None is refused like any other
+            except (TypeError, ValueError):
+                value = math.nan
         if value not in self.domain:
-            raise UsageError(f"{loss}: {self.name} must be in {self.domain}, got {text}")
+            raise UsageError(f"{loss}: {self.name} must be in {self.range}, got {text}")
         return value
+
+    @property
+    def range(self) -> str:
+        """The domain, and none where that is a setting too."""
+        return f"{self.domain} or none" if self.optional else str(self.domain)
+
+    def spell(self, value: Setting) -> str:
+        """Return a value as a spec has it; ``parse`` gives it back."""
+        return "none" if value is None else value if isinstance(value, str) else repr(value)
 
 
 class Loss(NamedTuple):
     """A loss function and what it declares.
 
     ``kind``: *elementwise* losses compare single numbers (and average or sum over k outputs),
-    *classes* losses take k columns and a label or k soft labels, *distribution* losses compare
-    distributions, one down a column or one a row. ``labels`` says whether y of an elementwise loss
-    is any number or a binary label. ``aggregate`` names φ, which makes the value of the mean.
+    *classes* losses take k columns and a label or k soft labels, *either* are one column of a
+    binary label or k classes, *distribution* losses compare distributions, one down a column or
+    one a row, *vectors* compare k numbers with k numbers, *roles* take one y and a column for
+    every role, *ensemble* losses one y and any number of members. ``labels`` says whether y of an
+    elementwise loss is any number, a binary label, or one that may be ±1 as well. ``aggregate``
+    names φ, which makes the value of the sums; ``per`` what a ratio divides by, a function of y.
     ``simplex`` says that k predictions are probabilities that sum to 1. ``clip`` names the
-    parameter ε that moves predictions into [ε, 1 − ε] first.
+    parameter ε that moves predictions into [ε, 1 − ε] first, ``drop`` the one that leaves out
+    rows whose y lies outside its domain when it is *skip*.
     """
 
     name: str
     kernel: Kernel
     aliases: tuple[str, ...]
-    task: str
+    tasks: tuple[str, ...]
     kind: Kind
-    y: Interval | None
-    pred: Interval
+    y: DomainOf | None
+    pred: DomainOf
     labels: Labels
     aggregate: Aggregate
+    per: Callable[[Floats], Floats] | None
     simplex: bool
     clip: str | None
+    drop: str | None
     hint: str
+    rule: Rule | None
+    roles: tuple[Role, ...]
     zero_at_truth: bool
+    signed: bool
     params: tuple[Param, ...]
     doc: str
+    module: str
 
     @property
     def summary(self) -> str:
         """The first line of its page."""
         return self.doc.split("\n", 1)[0]
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """The settings of its parameters where none is given."""
+        return {param.name: param.default for param in self.params}
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether the value grows as the predictions get better."""
+        return self.aggregate in ("r2", "explained_variance")
+
+    def form(self, k: int) -> Form:
+        """Return what k prediction columns are to it."""
+        if self.kind == "either":
+            return "elementwise" if k == 1 else "classes"
+        return self.kind
 
     def __str__(self) -> str:
         """Return its name."""
@@ -96,26 +170,37 @@ _NAMES: dict[str, str] = {}
 
 def loss(
     *aliases: str,
-    task: str,
+    task: str | tuple[str, ...],
     kind: Kind = "elementwise",
-    y: Interval | None = REAL,
-    pred: Interval = REAL,
+    y: DomainOf | None = REAL,
+    pred: DomainOf = REAL,
     labels: Labels = "real",
     aggregate: Aggregate = "mean",
+    per: Callable[[Floats], Floats] | None = None,
     simplex: bool = False,
     clip: str | None = None,
+    drop: str | None = None,
     hint: str = "",
+    rule: Rule | None = None,
+    roles: tuple[Role, ...] = (),
     zero_at_truth: bool = True,
+    signed: bool = False,
 ) -> Callable[[Kernel], Kernel]:
     """Register the decorated function under its own name and its aliases.
 
-    ``hint`` is what the message says when a prediction lies outside ``pred``. ``zero_at_truth``:
-    whether the loss is 0 at ŷ = y, and only there smallest.
+    ``y`` and ``pred`` are domains, or functions of the parameters that return one. ``hint`` is
+    what the message says when a prediction lies outside ``pred``. ``zero_at_truth``: whether the
+    loss is 0 at ŷ = y, and never falls as ŷ moves away. ``signed``: whether it can be negative.
     """
 
     def register(kernel: Kernel) -> Kernel:
         params = tuple(
-            Param(parameter.name, parameter.default, parameter.annotation.__metadata__[0])
+            Param(
+                parameter.name,
+                parameter.default,
+                parameter.annotation.__metadata__[0],
+                parameter.default is None,
+            )
             for parameter in inspect.signature(kernel).parameters.values()
             if parameter.kind is inspect.Parameter.KEYWORD_ONLY
         )
@@ -124,18 +209,24 @@ def loss(
             name=kernel.__name__,
             kernel=quiet,
             aliases=aliases,
-            task=task,
+            tasks=(task,) if isinstance(task, str) else task,
             kind=kind,
             y=y,
             pred=pred,
             labels=labels,
             aggregate=aggregate,
+            per=per,
             simplex=simplex,
             clip=clip,
+            drop=drop,
             hint=hint,
+            rule=rule,
+            roles=roles,
             zero_at_truth=zero_at_truth,
+            signed=signed,
             params=params,
             doc=inspect.cleandoc(kernel.__doc__ or ""),
+            module=kernel.__module__.rpartition(".")[2],
         )
         for name in (entry.name, *aliases):
             if _NAMES.setdefault(fold(name), entry.name) != entry.name:
@@ -150,7 +241,7 @@ def _quiet(kernel: Kernel) -> Kernel:
     """Let 1/0 be ∞ without a warning: a loss that is infinite says so in its value."""
 
     @functools.wraps(kernel)
-    def silenced(*args: Any, **params: float) -> tuple[Floats, Slope]:
+    def silenced(*args: Any, **params: Any) -> tuple[Floats, Slope]:
         with np.errstate(all="ignore"):
             value, slope = kernel(*args, **params)
 
@@ -169,10 +260,18 @@ def fold(name: str) -> str:
 
 
 def find(name: str) -> Loss:
-    """Return the loss of that name or alias, or raise UsageError with the nearest name."""
-    known = _NAMES.get(fold(name))
+    """Return the loss of that name or alias, or raise UnknownLoss with the nearest name.
+
+    Only the family that the loss belongs to is loaded.
+    """
+    wanted = fold(name)
+    if wanted not in _NAMES:
+        homes = [family for family, names in FAMILIES.items() if wanted in names]
+        for family in homes or FAMILIES:
+            import_module(f"lossctl.losses.{family}")
+    known = _NAMES.get(wanted)
     if known is None:
-        near = nearest(fold(name), _NAMES)
+        near = nearest(wanted, _NAMES)
         advice = f"did you mean {near}?" if near else "run 'lossctl losses' for the list"
         raise UnknownLoss(f"unknown loss '{name}': {advice}")
     return _LOSSES[known]
@@ -189,17 +288,20 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 
 
 def all_losses() -> tuple[Loss, ...]:
-    """Return every loss, in the order of their definition."""
-    return tuple(_LOSSES.values())
+    """Return every loss, family by family, in the order of their definition."""
+    for family in FAMILIES:
+        import_module(f"lossctl.losses.{family}")
+    order = list(FAMILIES)
+    return tuple(sorted(_LOSSES.values(), key=lambda entry: order.index(entry.module)))
 
 
 def reduce_outputs(
-    loss: Loss, value: Floats, slope: Slope, *, outputs_sum: bool
+    form: Form, value: Floats, slope: Slope, *, outputs_sum: bool
 ) -> tuple[Floats, Slope]:
     """Make one loss a row out of its k terms: their mean, or their sum."""
-    if loss.kind == "classes" or value.ndim == 1:
+    if value.ndim == 1 or form not in ("elementwise", "distribution"):
         return value, slope
-    if loss.kind == "distribution" or outputs_sum:
+    if form == "distribution" or outputs_sum:
         return row_sum(value), slope
     k = value.shape[-1]
     return row_mean(value), lambda: slope() / k
@@ -209,17 +311,35 @@ class BoundLoss(NamedTuple):
     """A loss with its parameters: call it for per-sample losses, ``slope`` for ∂ℓ/∂ŷ."""
 
     loss: Loss
-    params: Mapping[str, float] = NO_PARAMS
+    params: Mapping[str, Any] = NO_PARAMS
 
     @property
     def spec(self) -> str:
         """The loss as it is named anywhere, with every parameter that is not its default."""
         named = (
-            f":{param.name}={self.params[param.name]!r}"
+            f":{param.name}={param.spell(self.params[param.name])}"
             for param in self.loss.params
             if self.params[param.name] != param.default
         )
         return self.loss.name + "".join(named)
+
+    @property
+    def y(self) -> Domain | None:
+        """Where the truth may lie at these parameters; None where there is none."""
+        y = self.loss.y
+        return y(self.params) if callable(y) else y
+
+    @property
+    def pred(self) -> Domain:
+        """Where predictions may lie at these parameters."""
+        pred = self.loss.pred
+        return pred(self.params) if callable(pred) else pred
+
+    def domains(self, k: int) -> tuple[Domain, ...]:
+        """Return where each of k prediction columns may lie."""
+        if self.loss.roles:
+            return tuple(role.domain for role in self.loss.roles)
+        return (self.pred,) * k
 
     def __call__(self, y: Any, yhat: Any) -> Floats:
         """Return the n per-sample losses of y and yhat (shapes as on the page of the loss)."""
@@ -232,29 +352,51 @@ class BoundLoss(NamedTuple):
     def both(self, y: Any, yhat: Any) -> tuple[Floats, Slope]:
         """Check shapes and domains, then return the losses and the function of the slopes."""
         pred = np.asarray(yhat, dtype=np.float64, order="C")
-        if self.loss.y is None:
-            self._inside(pred, self.loss.pred, "ŷ")
-            return self._evaluated(None, pred)
+        k = 1 if pred.ndim < 2 else pred.shape[-1]
+        form = self.loss.form(k)
+        self._fit(form, pred)
+        truth = None if self.loss.y is None else self._truth(y, pred, form)
+        for at, domain in enumerate(self.domains(k)):
+            if self.loss.roles:
+                self._inside(pred[..., at], domain, self.loss.roles[at].name)
+            elif at == 0:
+                self._inside(pred, domain, "ŷ")
+        rule = self.loss.rule
+        if rule is not None and rule.broken(truth, pred).any():
+            raise UsageError(f"{self.loss.name}: {rule.text}")
+        value, slope = self.loss.kernel(truth, pred, **self.params)
+        return reduce_outputs(form, value, slope, outputs_sum=False)
+
+    def _fit(self, form: Form, pred: Floats) -> None:
+        """Refuse predictions of a shape that the loss does not take."""
+        k = len(self.loss.roles)
+        if k and (pred.ndim < 2 or pred.shape[-1] != k):
+            names = ", ".join(role.name for role in self.loss.roles)
+            raise UsageError(f"{self.loss.name}: ŷ must be n × {k} ({names}), got {pred.shape}")
+        if form in ("classes", "vectors", "ensemble") and pred.ndim < 2:
+            raise UsageError(f"{self.loss.name}: ŷ must be n × k, got {pred.shape}")
+
+    def _truth(self, y: Any, pred: Floats, form: Form) -> NDArray[Any]:
+        """Return y as the kernel takes it."""
+        domain = self.y
+        assert domain is not None
         truth: NDArray[Any] = np.asarray(y)
-        labels = self.loss.kind == "classes" and truth.ndim == pred.ndim - 1
+        one = form in ("roles", "ensemble") or (form == "classes" and truth.ndim == pred.ndim - 1)
+        labels = one and form == "classes"
         truth = self._whole(truth) if labels else np.asarray(truth, np.float64, "C")
-        wanted = pred.shape[:-1] if labels else pred.shape
-        if truth.shape != wanted:
+        if truth.shape != (pred.shape[:-1] if one else pred.shape):
             raise UsageError(
                 f"{self.loss.name}: y has shape {truth.shape} and ŷ {pred.shape}; they must agree"
             )
         if not labels:
-            self._inside(truth, self.loss.y, "y")
+            self._inside(truth, domain, "y")
         elif truth.size and not (truth.min() >= 0 and truth.max() < pred.shape[-1]):
             raise UsageError(f"{self.loss.name}: y must be in 0…{pred.shape[-1] - 1}")
-        self._inside(pred, self.loss.pred, "ŷ")
-        if self.loss.kind == "classes" and self.loss.pred.infinite and undecided(pred).any():
-            raise UsageError(f"{self.loss.name}: {TWO_INFINITIES}")
-        return self._evaluated(truth, pred)
-
-    def _evaluated(self, y: Any, yhat: Floats) -> tuple[Floats, Slope]:
-        value, slope = self.loss.kernel(y, yhat, **self.params)
-        return reduce_outputs(self.loss, value, slope, outputs_sum=False)
+        if self.loss.labels == "signed" and form == "elementwise":
+            if (truth < 0.0).any() and ((truth >= 0.0) & (truth < 1.0)).any():
+                raise UsageError(f"{self.loss.name}: {MIXED_SIGNS}")
+            truth = np.maximum(truth, 0.0)
+        return truth
 
     def _whole(self, labels: NDArray[Any]) -> NDArray[Any]:
         with np.errstate(invalid="ignore"):
@@ -263,7 +405,7 @@ class BoundLoss(NamedTuple):
             raise UsageError(f"{self.loss.name}: y must be the numbers of classes")
         return whole
 
-    def _inside(self, x: Floats, domain: Interval, name: str) -> None:
+    def _inside(self, x: Floats, domain: Domain, name: str) -> None:
         if not domain.holds(x):
             bad = x.ravel()[domain.first_outside(x.ravel())]
             hint = f". {self.loss.hint}" if name == "ŷ" and self.loss.hint else ""
@@ -274,6 +416,4 @@ class BoundLoss(NamedTuple):
         return hash(self.spec)
 
 
-def domain_of_predictions(entry: Loss) -> Interval:
-    """Return where the cells of a prediction column may lie; infinities only for logits."""
-    return LOGIT if entry.pred.infinite else entry.pred
+MIXED_SIGNS = "labels are −1 and 1, or 0 and 1, not −1 and 0 in one input"

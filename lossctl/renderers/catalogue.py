@@ -22,7 +22,7 @@ def render_list(losses: Sequence[Loss], form: str, look: Look) -> str:
     rows = [
         [
             loss.name,
-            loss.task,
+            ", ".join(loss.tasks),
             loss.summary.rstrip("."),
             ", ".join(f"{p.name}={p.default:.6g}" for p in loss.params),
             ", ".join(loss.aliases),
@@ -34,9 +34,9 @@ def render_list(losses: Sequence[Loss], form: str, look: Look) -> str:
     lines = []
     width = max(len(loss.name) for loss in losses)
     room = max(20, look.width - width - 2)
-    for task in dict.fromkeys(loss.task for loss in losses):
+    for task in dict.fromkeys(loss.tasks[0] for loss in losses):
         lines.append(task)
-        for loss in (entry for entry in losses if entry.task == task):
+        for loss in (entry for entry in losses if entry.tasks[0] == task):
             first, *more = _wrapped(loss.summary, room - 2)
             lines.append(f"  {loss.name:<{width}}  {first}")
             lines += [" " * (width + 4) + line for line in more]
@@ -71,7 +71,7 @@ def _entry(loss: Loss) -> dict[str, Any]:
     return {
         "name": loss.name,
         "aliases": list(loss.aliases),
-        "task": loss.task,
+        "task": loss.tasks[0],
         "summary": loss.summary,
         "y": None if loss.y is None else str(loss.y),
         "pred": str(loss.pred),

@@ -25,12 +25,12 @@ def test_the_list_has_every_loss_under_its_task(run: Run) -> None:
     lines = run("losses").lines
     assert [line.split()[0] for line in lines if line[:3].strip() and line.startswith("  ")] == [
         loss.name
-        for task in dict.fromkeys(loss.task for loss in all_losses())
+        for task in dict.fromkeys(loss.tasks[0] for loss in all_losses())
         for loss in all_losses()
-        if loss.task == task
+        if loss.tasks[0] == task
     ]
     headings = [line for line in lines if line and not line.startswith((" ", "'"))]
-    assert headings == list(dict.fromkeys(loss.task for loss in all_losses()))
+    assert headings == list(dict.fromkeys(loss.tasks[0] for loss in all_losses()))
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 200])
