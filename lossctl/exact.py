@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 SCALE_BITS = 2148  # 2 × 1074: the unit in which products of two subnormals are whole
+CUBIC_SHIFT = 1074  # … and of three, with this many bits more
 SLICE = 1 << 16  # numbers a round may sum without rounding, at KEPT_BITS each: 36 + 16 ≤ 52
 KEPT_BITS = 36
 HUGE = 2.0**900  # above it σ could overflow; a slice that reaches it is scaled down first
@@ -140,6 +141,48 @@ def product_total(x: Floats, y: Floats) -> ExactSum:
         specials = _guarded(x[~finite] * y[~finite], _units)
         return specials + ExactSum(_product_units(x[finite], y[finite]))
     return ExactSum(_product_units(x, y))
+
+
+def cubic_units(w: Floats | None, x: Floats, y: Floats) -> int:
+    """Return the exact sum of w·x·y of finite arrays, in units of 2⁻³²²²; w is 1 where None.
+
+    A product x·y is two float64 numbers, the rounded one and its error (Dekker, "A floating-point
+    technique for extending the available precision", 1971), so that two sums of products do it.
+    Where a half of that could overflow or vanish, integers do.
+    """
+    if w is None:
+        return _product_units(x, y) << CUBIC_SHIFT
+    if x.size == 0:
+        return 0
+    low, high = math.ldexp(1.0, -TEMPERATE), math.ldexp(1.0, TEMPERATE)
+    wild = np.zeros(x.shape, dtype=bool)
+    for factor in (x, y):
+        size = np.abs(factor)
+        wild |= ((size < low) | (size > high)) & (size != 0.0)
+    units = 0
+    if wild.any():
+        rows = zip(w[wild].tolist(), x[wild].tolist(), y[wild].tolist(), strict=True)
+        units = sum(_whole(a, 0) * _whole(b, 0) * _whole(c, 0) for a, b, c in rows)
+        units >>= 3 * SCALE_BITS - SCALE_BITS - CUBIC_SHIFT
+        w, x, y = w[~wild], x[~wild], y[~wild]
+    product = x * y
+    error = _product_error(x, y, product)
+    return units + ((_product_units(w, product) + _product_units(w, error)) << CUBIC_SHIFT)
+
+
+def _product_error(x: Floats, y: Floats, product: Floats) -> Floats:
+    """Return x·y − product, exactly (Veltkamp's split, Dekker's product)."""
+    x_high, x_low = _split(x)
+    y_high, y_low = _split(y)
+    error: Floats = ((x_high * y_high - product) + x_high * y_low + x_low * y_high) + x_low * y_low
+    return error
+
+
+def _split(x: Floats) -> tuple[Floats, Floats]:
+    """Return the upper and the lower half of the bits of x."""
+    scaled = x * 134217729.0  # 2²⁷ + 1
+    high = scaled - (scaled - x)
+    return high, x - high
 
 
 def grouped_units(x: Floats, codes: NDArray[np.intp], groups: int) -> list[int]:

@@ -91,7 +91,7 @@ class Quantiles:
 
         A middle of a bin is moved into [low, high].
         """
-        ranks = [max(0, _rank(level, self.count)) for level in levels]
+        ranks = [rank_of(level, self.count) for level in levels]
         if self.exact:
             ordered = np.sort(np.concatenate(self.kept)) if self.kept else _EMPTY_FLOATS
             return [float(ordered[rank]) for rank in ranks]
@@ -136,13 +136,13 @@ class Quantiles:
         )
 
 
-def _rank(level: float, count: int) -> int:
-    """Return the 0-based index of the inverted CDF, ⌈level · count⌉ − 1.
+def rank_of(level: float, count: int) -> int:
+    """Return the 0-based index of the inverted CDF, ⌈level · count⌉ − 1, at least 0.
 
     The product is rounded on purpose: 0.05 as a float64 lies above 1/20, and in exact arithmetic
     the 5 % quantile of 100 numbers would be the sixth.
     """
-    return math.ceil(level * count) - 1
+    return max(0, math.ceil(level * count) - 1)
 
 
 def _counted(count: int, parts: Sequence[Floats]) -> Quantiles:

@@ -6,15 +6,21 @@ Every figure is an exact ratio of exact sums, or the root of one, rounded once.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lossctl.errors import InputError
-from lossctl.exact import SCALE_BITS, ExactSum, ratio, root_ratio
+from lossctl.exact import SCALE_BITS, root_ratio
+from lossctl.order import Atom, Medians, settle
+from lossctl.quantiles import rank_of
 from lossctl.scoring import SUM_ERROR, SUM_NOTE
+from lossctl.values import UNSCALED, Outcome, Scale, atom_entry, outcome_of, value_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from fractions import Fraction
 
     from lossctl.scoring import Task
     from lossctl.state import State, Summary, WorstRow
@@ -22,50 +28,6 @@ if TYPE_CHECKING:
 SCHEMA = "lossctl.report/1"
 ONE = 1 << SCALE_BITS
 LEVELS = (0.05, 0.5, 0.95)
-
-
-class Scale(NamedTuple):
-    """The factor φ'(m)/Σw that makes g of w·s: numerator/denominator, or the root of it.
-
-    ``divisor`` is 1/factor rounded once, what a single entry is divided by; 0 stands for a
-    gradient that vanishes.
-    """
-
-    numerator: int
-    denominator: int
-    root: bool = False
-
-    @property
-    def divisor(self) -> float:
-        """1/factor as one float64."""
-        if not self.numerator or not self.denominator:
-            return 0.0
-        make = root_ratio if self.root else ratio
-        return make(self.denominator, self.numerator)
-
-    def entry(self, pull: float) -> float:
-        """Return one entry of the gradient; 0 for −0, since which of them sorts first is chance."""
-        divisor = self.divisor
-        return pull / divisor + 0.0 if divisor else 0.0
-
-    def of_ratio(self, numerator: int, denominator: int) -> float:
-        """Return the factor times an exact ratio, rounded once."""
-        if not self.numerator or not self.denominator or not numerator:
-            return 0.0
-        if not self.root:
-            return ratio(numerator * self.numerator, denominator * self.denominator)
-        size = root_ratio(numerator**2 * self.numerator, denominator**2 * self.denominator)
-        return size if numerator > 0 else -size
-
-    def of_root(self, numerator: int, denominator: int) -> float:
-        """Return the factor times the root of an exact ratio, rounded once."""
-        if not self.numerator or not self.denominator or not numerator:
-            return 0.0
-        power = 1 if self.root else 2
-        return root_ratio(numerator * self.numerator**power, denominator * self.denominator**power)
-
-
-UNSCALED = Scale(1, 1)
 
 
 class Statistics(NamedTuple):
@@ -214,14 +176,10 @@ def make_result(
 ) -> Result:
     """Return the figures of a state, or raise InputError where there are none."""
     where = "" if group is None else f" in group {', '.join(group.values())}"
-    if state.rows == 0:
-        raise InputError(f"no rows to score{where}")
-    if state.weight.units == 0:
-        advice = "name another column, or leave -w out"
-        raise InputError(f"all weights are zero{where}; {advice}", column=task.columns.weight)
+    check_state(task, state, where)
     notes = _mass_notes(task, state, where) + _sum_notes(task, state)
-    value, scale = value_and_scale(task, state)
-    loss = float(state.loss)
+    outcome = whole_outcome(task, state)
+    loss = float(state.sums.loss)
     return Result(
         loss=task.bound.loss.name,
         params=dict(task.bound.params),
@@ -234,12 +192,12 @@ def make_result(
         },
         group=group,
         n=state.rows,
-        weight=float(state.weight),
-        value=value,
+        weight=float(state.sums.weight),
+        value=outcome.value,
         sum=loss,
         per_sample=_per_sample(state.per_sample) if plan_summaries else None,
-        gradient=_gradient(state, scale) if plan_summaries else None,
-        worst=tuple(_worst(task, state, row, scale, loss) for row in state.worst)
+        gradient=_gradient(state, outcome) if plan_summaries else None,
+        worst=tuple(_worst(task, state, row, outcome, loss) for row in state.worst)
         if worst
         else None,
         touched={
@@ -252,32 +210,33 @@ def make_result(
     )
 
 
-def value_and_scale(task: Task, state: State) -> tuple[float, Scale]:
-    """Return the value L = φ(m) and the factor of its gradient."""
-    if task.whole:
-        return float(state.loss), UNSCALED
-    value = _aggregate(task, state.weight, state.loss)
-    weight, loss = state.weight.units, state.loss.units
-    if task.bound.loss.aggregate == "root":
-        finite = state.loss.special is None
-        return value, Scale(ONE * ONE, 4 * loss * weight if finite else 0, root=True)
-    return value, Scale(ONE, weight)
+def check_state(task: Task, state: State, where: str = "") -> None:
+    """Raise InputError where there is nothing to take a value of."""
+    if state.rows == 0:
+        raise InputError(f"no rows to score{where}")
+    if state.sums.weight.units == 0:
+        advice = "name another column, or leave -w out"
+        raise InputError(f"all weights are zero{where}; {advice}", column=task.columns.weight)
 
 
-def _aggregate(task: Task, weight: ExactSum, loss: ExactSum) -> float:
-    """Return φ(Σwℓ / Σw), rounded once."""
-    if loss.special is not None:
-        return loss.special
-    if not weight.units:
-        return math.nan
-    make = root_ratio if task.bound.loss.aggregate == "root" else ratio
-    return make(loss.units, weight.units)
+def whole_outcome(task: Task, state: State) -> Outcome:
+    """Return the value and what scales the gradient, of the state of the whole input."""
+    if task.bound.loss.aggregate == "max":
+        peak = state.peak
+        ties = peak.positive + peak.negative
+        step = 1.0 / ties if ties else 0.0
+        return Outcome(peak.at, atoms=(Atom(peak.at, step, peak.positive, peak.negative),))
+    if task.bound.loss.aggregate == "median":
+        medians = settle(state.orders, state.sums.weight.units)
+        assert isinstance(medians, Medians)
+        return Outcome(medians.value, atoms=medians.atoms)
+    return outcome_of(task, state.sums)
 
 
 def _batches(task: Task, state: State) -> tuple[float, ...] | None:
     if not state.batches:
         return None
-    return tuple(_aggregate(task, *state.batches[number]) for number in sorted(state.batches))
+    return tuple(value_of(task, state.batches[number]) for number in sorted(state.batches))
 
 
 def _mass_notes(task: Task, state: State, where: str) -> tuple[str, ...]:
@@ -340,7 +299,10 @@ def _per_sample(summary: Summary) -> PerSample:
     )
 
 
-def _gradient(state: State, scale: Scale) -> Gradient:
+def _gradient(state: State, outcome: Outcome) -> Gradient:
+    if outcome.atoms is not None:
+        return _atoms_gradient(state.rows, outcome.atoms)
+    scale = outcome.scale
     summary, signs = state.gradient, state.signs
     nonfinite = summary.count - signs.positive - signs.negative - signs.zero
     infinities = summary.total.positive_infinities + summary.total.negative_infinities
@@ -358,10 +320,49 @@ def _gradient(state: State, scale: Scale) -> Gradient:
     )
 
 
-def _worst(task: Task, state: State, row: WorstRow, scale: Scale, loss: float) -> Worst:
+def _atoms_gradient(rows: int, atoms: Sequence[Atom]) -> Gradient:
+    """Return the summary of a gradient that is 0 but in a few rows."""
+    from fractions import Fraction
+
+    runs = [(-atom.step, atom.negative) for atom in atoms]
+    runs += [(atom.step, atom.positive) for atom in atoms]
+    runs = [(entry, count) for entry, count in runs if entry and count]
+    positive = sum(count for entry, count in runs if entry > 0)
+    negative = sum(count for entry, count in runs if entry < 0)
+    zero = rows - positive - negative
+    runs = sorted([*runs, (0.0, zero)] if zero else runs)
+    exact = [(Fraction(entry), count) for entry, count in runs]
+    nothing = Fraction(0)
+    mean = sum((entry * count for entry, count in exact), nothing) / rows
+    square = sum((entry**2 * count for entry, count in exact), nothing)
+    magnitudes = sum((abs(entry) * count for entry, count in exact), nothing)
+    ends = list(accumulate(count for _, count in runs))
+    low, middle, high = (runs[bisect_right(ends, rank_of(q, rows))][0] for q in LEVELS)
+    std = _root(square / rows - mean**2)
+    return Gradient(
+        Statistics(float(mean), std, runs[0][0], low, middle, high, runs[-1][0]),
+        l1=float(magnitudes),
+        l2=_root(square),
+        max_abs=max(abs(entry) for entry, _ in runs),
+        positive=positive,
+        negative=negative,
+        zero=zero,
+        nonfinite=0,
+    )
+
+
+def _root(x: Fraction) -> float:
+    return root_ratio(x.numerator, x.denominator) if x else 0.0
+
+
+def _worst(task: Task, state: State, row: WorstRow, outcome: Outcome, loss: float) -> Worst:
     """Return contribution, share and gradient of a row; the formulas of ``samples``."""
-    entries = tuple(scale.entry(pull) for pull in row.slope)
-    divisor = 1.0 if task.whole else float(state.weight)
+    if outcome.atoms is None:
+        entries = tuple(outcome.scale.entry(pull) for pull in row.slope)
+    else:
+        signs = (math.copysign(1.0, pull) if pull else 0.0 for pull in row.slope)
+        entries = tuple(atom_entry(row.loss, sign, outcome.atoms) for sign in signs)
+    divisor = 1.0 if task.whole else float(state.sums.weight)
     return Worst(
         row=row.row,
         file=row.file,

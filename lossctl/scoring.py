@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from lossctl.batch import Batch, Text
-from lossctl.errors import UsageError
+from lossctl.errors import InputError, UsageError
 from lossctl.losses.clipping import moved
 from lossctl.losses.domain import LOGIT, REAL, UNIT
-from lossctl.losses.registry import BoundLoss, Form, Slope, reduce_outputs
+from lossctl.losses.registry import MIXED_SIGNS, BoundLoss, Form, Slope, reduce_outputs
 from lossctl.losses.rows import one_hot, row_sum
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Labels = NDArray[np.intp]
+    Flags = NDArray[np.bool_]
 
 SUM_NOTE = 1e-6  # beyond it, a distribution that does not sum to 1 is worth a note
 SUM_ERROR = 1e-2  # beyond it, an error: it is no distribution
@@ -76,6 +77,31 @@ class Touched:
         )
 
 
+class Mark(NamedTuple):
+    """A row, for a message: the order of marks is that of the rows."""
+
+    row: int
+    file: str | None = None
+    line: int | None = None
+
+
+class Marks(NamedTuple):
+    """Where the first label −1 stands, and the first of another convention (0 to below 1)."""
+
+    minus: Mark | None = None
+    other: Mark | None = None
+
+    def join(self, other: Marks) -> Marks:
+        """Return the earlier ones."""
+        if other == NO_MARKS:
+            return self
+        pairs = zip(self, other, strict=True)
+        return Marks(*(min(filter(None, pair), default=None) for pair in pairs))
+
+
+NO_MARKS = Marks()
+
+
 class Scores(NamedTuple):
     """Per-sample losses (n), the function of the slopes (n or n × k) and weights of some rows.
 
@@ -90,6 +116,7 @@ class Scores(NamedTuple):
     touched: Touched
     y: Floats | Labels | None
     pred: Floats
+    marks: Marks = NO_MARKS
 
 
 @dataclass(frozen=True)
@@ -123,6 +150,11 @@ class Task:
         return self.form == "elementwise" and not real and not self.labelled
 
     @property
+    def classifies(self) -> bool:
+        """Whether y says which class a row belongs to."""
+        return self.form == "classes" or self.bound.loss.labels != "real" or self.labelled
+
+    @property
     def text_truth(self) -> bool:
         """Whether the labels are read as text."""
         ignore = self.rules.ignore
@@ -140,7 +172,8 @@ class Task:
         classes = self.columns.classes or ("0", "1")
         found = np.ones(len(classes))
         for label, weight in weights.items():
-            position = class_position(label, classes)
+            minus = self.bound.loss.labels == "signed" and _number(label) == -1.0
+            position = class_position("0" if minus and self.binary else label, classes)
             if position is None and not (self.binary and self.rules.positive):
                 known = ", ".join(classes[:10])
                 raise UsageError(f"--class-weight: '{label}' is no class; the classes are {known}")
@@ -185,10 +218,16 @@ def _number(text: str) -> float | None:
 
 def score(task: Task, batch: Batch) -> Scores:
     """Return losses, slopes and weights of a batch, or raise InputError with the row."""
-    batch, ignored = _without_ignored(task, batch)
+    batch, ignored = _without(batch, _ignored(task, batch))
+    batch, dropped = _without(batch, _dropped(task, batch))
     loss = task.bound.loss
     pred = _stack(batch, task.columns.pred)
     y = _truth(task, batch)
+    marks = NO_MARKS
+    if y is not None and loss.labels == "signed" and task.form == "elementwise":
+        marks = _marks(batch, y.astype(np.float64, copy=False))
+        check_marks(task, marks)
+        y = np.maximum(y, 0.0)
     _check_predictions(task, batch, pred)
     _check_rule(task, batch, y, pred)
     pred, normalized, uneven = _on_simplex(task, batch, pred)
@@ -198,25 +237,67 @@ def score(task: Task, batch: Batch) -> Scores:
     weight = _weights(task, batch, y)
     value, slope = loss.kernel(y, pred, **task.bound.params)
     value, slope = reduce_outputs(task.form, value, slope, outputs_sum=task.rules.outputs_sum)
-    touched = Touched(_clipped(task, pred), normalized, ignored, uneven)
-    return Scores(batch, value, slope, weight, touched, y, pred)
+    touched = Touched(_clipped(task, pred), normalized, ignored + dropped, uneven)
+    return Scores(batch, value, slope, weight, touched, y, pred, marks)
 
 
-def _without_ignored(task: Task, batch: Batch) -> tuple[Batch, int]:
-    """Leave out the rows whose label is the one to ignore."""
+def _without(batch: Batch, out: Flags | None) -> tuple[Batch, int]:
+    """Leave rows out, and count them."""
+    if out is None or not out.any():
+        return batch, 0
+    return batch.take(np.flatnonzero(~out)), int(np.count_nonzero(out))
+
+
+def _ignored(task: Task, batch: Batch) -> Flags | None:
+    """Return the rows whose label is the one to ignore."""
     label = task.rules.ignore
     if label is None or len(task.columns.y) != 1:
-        return batch, 0
+        return None
     column = truth_column(task, batch)
     if isinstance(column, Text):
         same = np.array([same_label(name, label) for name in column.names], dtype=bool)
-        out = same[column.codes]
-    else:
-        number = _number(label)
-        out = np.zeros(batch.size, dtype=bool) if number is None else column == number
-    if not out.any():
-        return batch, 0
-    return batch.take(np.flatnonzero(~out)), int(np.count_nonzero(out))
+        flags: Flags = same[column.codes]
+        return flags
+    number = _number(label)
+    return None if number is None else column == number
+
+
+def _dropped(task: Task, batch: Batch) -> Flags | None:
+    """Return the rows whose truth lies outside its domain, where such rows are to be skipped."""
+    drop, domain = task.bound.loss.drop, task.bound.y
+    if drop is None or domain is None or task.bound.params[drop] != "skip" or task.text_truth:
+        return None
+    flags = np.zeros(batch.size, dtype=bool)
+    for name in task.columns.y:
+        flags |= ~domain.where(batch.numbers(name))
+    return flags
+
+
+def _marks(batch: Batch, y: Floats) -> Marks:
+    """Return where labels of either convention stand first."""
+    firsts = []
+    for cells in (y < 0.0, (y >= 0.0) & (y < 1.0)):
+        flags = cells if y.ndim == 1 else cells.any(axis=1)
+        at = int(np.argmax(flags)) if flags.any() else None
+        found = None if at is None else Mark(batch.row(at), batch.file, batch.line(at))
+        firsts.append(found)
+    return Marks(*firsts)
+
+
+def check_marks(task: Task, marks: Marks) -> None:
+    """Refuse labels of two conventions in one input."""
+    if marks.minus is None or marks.other is None:
+        return
+    later = max(marks.minus, marks.other)
+    place = "" if later.line is not None else f"row {later.row}: "
+    found = "−1" if later is marks.minus else "0"
+    raise InputError(
+        f"{place}{MIXED_SIGNS}: the first {found} is here, the other stands in row"
+        f" {min(marks.minus, marks.other).row}",
+        file=later.file,
+        line=later.line,
+        column=task.columns.y[0],
+    )
 
 
 def truth_column(task: Task, batch: Batch) -> Floats | Text:
@@ -260,8 +341,13 @@ def _truth(task: Task, batch: Batch) -> Floats | Labels | None:
     if domain != REAL and not domain.holds(y):  # what is not real was left out on reading
         index, name = _first(y, domain.first_outside, columns.y)
         found = y.reshape(batch.size, -1)[index, columns.y.index(name)]
-        what = "a label must be 0, 1 or between" if task.binary else f"y must be in {domain}"
+        signs = loss.labels == "signed"
+        labels = "−1 or 1, or from 0 to 1" if signs else "0, 1 or between"
+        what = f"a label must be {labels}" if task.binary else f"y must be in {domain}"
         advice = ". Labels that are text? Use --positive." if task.binary else ""
+        advice = (
+            f". Leave such rows out? Use {loss.name}:{loss.drop}=skip." if loss.drop else advice
+        )
         raise batch.error(index, name, f"{what}, got {found:g}{advice}")
     return y
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -17,8 +18,10 @@ import numpy as np
 from lossctl.batch import Text
 from lossctl.exact import ExactSum, grouped_units, moments, product_total, total
 from lossctl.losses.rows import times
+from lossctl.order import Bracket, Order
 from lossctl.quantiles import Quantiles
-from lossctl.scoring import Scores, Task, Touched, score, truth_column
+from lossctl.scoring import NO_MARKS, Marks, Scores, Task, Touched, score, truth_column
+from lossctl.values import ORDERED, Sums, extra_sums, pull_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,6 +45,45 @@ class Plan(NamedTuple):
     summaries: bool = False
     worst: int = 0
     batch_size: int | None = None
+
+
+class Focus(NamedTuple):
+    """What a further pass takes from the ones before.
+
+    ``centre`` is what slopes are taken from; None while it is not known, and gradients are left
+    out until it is. ``brackets`` are where the median lies.
+    """
+
+    centre: float | None = 0.0
+    brackets: tuple[Bracket, ...] = (Bracket(),)
+
+
+FIRST_LOOK = Focus()
+
+
+@dataclass(frozen=True, slots=True)
+class Peak:
+    """The largest error, and how many of the rows that have it are above and below y."""
+
+    at: float = -math.inf
+    positive: int = 0
+    negative: int = 0
+
+    @staticmethod
+    def of(e: Floats) -> Peak:
+        """Take the errors of some rows."""
+        if not len(e):
+            return Peak()
+        size = np.abs(e)
+        at = size.max()
+        ties = e[size == at]
+        return Peak(float(at), int(np.count_nonzero(ties > 0)), int(np.count_nonzero(ties < 0)))
+
+    def __add__(self, other: Peak) -> Peak:
+        """Keep the larger; add the counts of a tie."""
+        if self.at != other.at:
+            return self if self.at > other.at else other
+        return Peak(self.at, self.positive + other.positive, self.negative + other.negative)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +181,15 @@ class WorstRow(NamedTuple):
 class State:
     """All that is known of one loss over the rows seen so far.
 
-    ``loss`` is Σwℓ; ``pred_mass`` and ``y_mass`` are Σŷ and Σy where a column is one distribution.
-    ``batches`` maps a mini-batch to its own (Σw, Σwℓ).
+    ``pred_mass`` and ``y_mass`` are Σŷ and Σy where a column is one distribution. ``marks`` say
+    where labels of either convention stand first, ``centred`` that gradients were taken from their
+    mean in a second pass.
+    ``sums`` are Σw, Σwℓ and what else the value takes; ``batches`` maps a mini-batch to its own.
+    ``orders`` and ``peak`` are of the errors, where the value is a median or the largest.
     """
 
     rows: int = 0
-    weight: ExactSum = field(default_factory=ExactSum)
-    loss: ExactSum = field(default_factory=ExactSum)
+    sums: Sums = field(default_factory=lambda: Sums(ExactSum(), ExactSum()))
     per_sample: Summary = field(default_factory=Summary)
     gradient: Summary = field(default_factory=Summary)
     signs: Signs = field(default_factory=Signs)
@@ -154,7 +198,11 @@ class State:
     touched: Touched = field(default_factory=Touched)
     pred_mass: ExactSum = field(default_factory=ExactSum)
     y_mass: ExactSum = field(default_factory=ExactSum)
-    batches: Mapping[int, tuple[ExactSum, ExactSum]] = field(default_factory=dict)
+    batches: Mapping[int, Sums] = field(default_factory=dict)
+    orders: tuple[Order, ...] = ()
+    peak: Peak = field(default_factory=Peak)
+    marks: Marks = NO_MARKS
+    centred: bool = False
 
     def __add__(self, other: State) -> State:
         """Merge two states; the order does not matter."""
@@ -162,8 +210,7 @@ class State:
         worst = self.worst + other.worst
         return State(
             rows=self.rows + other.rows,
-            weight=self.weight + other.weight,
-            loss=self.loss + other.loss,
+            sums=self.sums.join(other.sums),
             per_sample=self.per_sample + other.per_sample,
             gradient=self.gradient + other.gradient,
             signs=self.signs + other.signs,
@@ -173,34 +220,41 @@ class State:
             pred_mass=self.pred_mass + other.pred_mass,
             y_mass=self.y_mass + other.y_mass,
             batches=_merged(self.batches, other.batches),
+            orders=_paired(self.orders, other.orders),
+            peak=self.peak + other.peak,
+            marks=self.marks.join(other.marks),
+            centred=self.centred or other.centred,
         )
 
 
-def _merged(
-    a: Mapping[int, tuple[ExactSum, ExactSum]], b: Mapping[int, tuple[ExactSum, ExactSum]]
-) -> Mapping[int, tuple[ExactSum, ExactSum]]:
+def _merged(a: Mapping[int, Sums], b: Mapping[int, Sums]) -> Mapping[int, Sums]:
     if not a or not b:
         return a or b
     joined = dict(a)
-    for number, (weight, loss) in b.items():
-        before = joined.get(number)
-        joined[number] = (
-            (weight, loss) if before is None else (before[0] + weight, before[1] + loss)
-        )
+    for number, sums in b.items():
+        joined[number] = joined[number].join(sums) if number in joined else sums
     return joined
 
 
-def summarise(task: Task, plan: Plan, batch: Batch) -> State:
+def _paired(a: tuple[Order, ...], b: tuple[Order, ...]) -> tuple[Order, ...]:
+    if not a or not b:
+        return a or b
+    return tuple(left + right for left, right in zip(a, b, strict=True))
+
+
+def summarise(task: Task, plan: Plan, batch: Batch, focus: Focus = FIRST_LOOK) -> State:
     """Return the state of some rows."""
     step = max(1, SLICE // max(1, len(task.columns.pred)))
     state = State(limit=plan.worst)
     for start in range(0, batch.size, step):
         scores = score(task, batch.part(start, start + step))
-        state += _summary_of(task, plan, scores, state)
+        state += _summary_of(task, plan, scores, state, focus)
     return state
 
 
-def summarise_groups(task: Task, plan: Plan, batch: Batch, edges: Sequence[int]) -> list[State]:
+def summarise_groups(
+    task: Task, plan: Plan, batch: Batch, edges: Sequence[int], foci: Sequence[Focus]
+) -> list[State]:
     """Return the states of groups of consecutive rows; group i ends where edges[i] says.
 
     All rows are scored together, which is what makes many small groups cheap.
@@ -218,93 +272,113 @@ def summarise_groups(task: Task, plan: Plan, batch: Batch, edges: Sequence[int])
             end = min(edges[group], stop)
             if untouched:
                 piece = _piece(scores, slope, first - start, end - start)
-                states[group] += _summary_of(task, plan, piece, states[group])
+                states[group] += _summary_of(task, plan, piece, states[group], foci[group])
             else:  # the counts of what was touched are those of the group's own rows
-                states[group] += summarise(task, plan, batch.part(first, end))
+                states[group] += summarise(task, plan, batch.part(first, end), foci[group])
             first = end
             group += end == edges[group]
     return states
 
 
 def _piece(scores: Scores, slope: Slope, start: int, stop: int) -> Scores:
-    """Return some of the rows that were scored."""
+    """Return some of the rows that were scored; the marks of all go with the first."""
+    cut = _cut(scores, start, stop)
+    return cut._replace(
+        batch=scores.batch.part(start, stop),
+        slope=lambda: slope()[start:stop],
+        marks=NO_MARKS if start else scores.marks,
+    )
+
+
+def _cut(scores: Scores, start: int, stop: int) -> Scores:
+    """Return what the sums of some rows are made of."""
     rows = slice(start, stop)
     return scores._replace(
-        batch=scores.batch.part(start, stop),
         loss=scores.loss[rows],
-        slope=lambda: slope()[rows],
         weight=None if scores.weight is None else scores.weight[rows],
         y=None if scores.y is None else scores.y[rows],
         pred=scores.pred[rows],
     )
 
 
-def _summary_of(task: Task, plan: Plan, scores: Scores, before: State) -> State:
+def _summary_of(task: Task, plan: Plan, scores: Scores, before: State, focus: Focus) -> State:
     loss, weight = scores.loss, scores.weight
     rows = len(loss)
+    aggregate = task.bound.loss.aggregate
     state = State(
         rows=rows,
-        weight=ExactSum(rows * SCALE_ONE) if weight is None else total(weight),
-        loss=total(loss) if weight is None else product_total(weight, loss),
+        sums=sums_of(task, scores),
         limit=plan.worst,
         touched=scores.touched,
+        marks=scores.marks,
     )
     if task.whole:
         y_mass = ExactSum() if scores.y is None else total(scores.y.astype(np.float64))
         state = replace(state, pred_mass=total(scores.pred), y_mass=y_mass)
     if plan.batch_size:
-        state = replace(state, batches=_mini_batches(plan.batch_size, scores))
+        state = replace(state, batches=_mini_batches(plan.batch_size, task, scores))
+    if aggregate in ORDERED:
+        state = _ordered(task, state, scores, focus)
     if plan.summaries or plan.worst:
-        pull = _pull(scores)
         if plan.summaries:
             counted = loss if weight is None else loss[weight > 0.0]
+            state = replace(state, per_sample=Summary.of(counted))
+        if focus.centre is None:
+            return state
+        pull = pull_of(task, scores, focus.centre)
+        if plan.summaries and aggregate not in ORDERED:
             entries = pull.ravel(order="K")
-            state = replace(
-                state,
-                per_sample=Summary.of(counted),
-                gradient=Summary.of(entries),
-                signs=Signs.of(entries),
-            )
+            state = replace(state, gradient=Summary.of(entries), signs=Signs.of(entries))
         if plan.worst:
             state = replace(state, worst=_worst(task, plan.worst, scores, pull, before))
     return state
 
 
-def _pull(scores: Scores) -> Floats:
-    """Return w·s: the gradient but for the factor that all rows share."""
-    slope, weight = scores.slope(), scores.weight
+def sums_of(task: Task, scores: Scores) -> Sums:
+    """Return the sums of some rows."""
+    loss, weight = scores.loss, scores.weight
+    extra = extra_sums(task, scores)
     if weight is None:
-        return slope
-    with np.errstate(all="ignore"):
-        return times(weight if slope.ndim == 1 else weight[:, np.newaxis], slope)
+        return Sums(ExactSum(len(loss) * SCALE_ONE), total(loss), extra)
+    return Sums(total(weight), product_total(weight, loss), extra)
 
 
-def _mini_batches(size: int, scores: Scores) -> dict[int, tuple[ExactSum, ExactSum]]:
-    """Return (Σw, Σwℓ) of every mini-batch of ``size`` rows in the order of the file."""
+def _ordered(task: Task, state: State, scores: Scores, focus: Focus) -> State:
+    """Return the state with the errors of the rows that count, by size."""
+    e = np.copysign(scores.loss, scores.slope())  # of ℓ = |e| and its sign
+    weight = scores.weight
+    if weight is not None:
+        counts = weight > 0.0
+        e, weight = e[counts], weight[counts]
+    e = np.where(e == 0.0, 0.0, e)
+    if task.bound.loss.aggregate == "max":
+        return replace(state, peak=Peak.of(e))
+    return replace(state, orders=tuple(Order.of(at, e, weight) for at in focus.brackets))
+
+
+def _mini_batches(size: int, task: Task, scores: Scores) -> dict[int, Sums]:
+    """Return the sums of every mini-batch of ``size`` rows in the order of the file."""
     numbers = (scores.batch.row_numbers() - 1) // size
     if not len(numbers):
         return {}
     first = int(numbers[0])
     codes = numbers - first
     groups = int(codes[-1]) + 1
-    if scores.weight is None and np.isfinite(scores.loss).all():
+    plain = scores.weight is None and task.bound.loss.aggregate in ("mean", "root", "exp")
+    if plain and np.isfinite(scores.loss).all():
         losses = grouped_units(scores.loss, codes, groups)
         counts = np.bincount(codes, minlength=groups).tolist()
         return {
-            first + code: (ExactSum(count * SCALE_ONE), ExactSum(units))
+            first + code: Sums(ExactSum(count * SCALE_ONE), ExactSum(units))
             for code, (count, units) in enumerate(zip(counts, losses, strict=True))
             if count
         }
     edges = np.searchsorted(codes, np.arange(groups + 1))
-    result = {}
-    for code in range(groups):
-        part = slice(edges[code], edges[code + 1])
-        loss = scores.loss[part]
-        if not len(loss):
-            continue
-        weight = np.ones(len(loss)) if scores.weight is None else scores.weight[part]
-        result[first + code] = (total(weight), product_total(weight, loss))
-    return result
+    return {
+        first + code: sums_of(task, _cut(scores, start, stop))
+        for code, (start, stop) in enumerate(pairwise(edges.tolist()))
+        if stop > start
+    }
 
 
 def _worst(

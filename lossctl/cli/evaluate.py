@@ -93,10 +93,11 @@ def command(
         top=top,
         value_only=value,
     )
-    from lossctl.api import evaluate_with, make_options
+    from lossctl.api import evaluate_with
     from lossctl.cli.output import open_output
     from lossctl.cli.streams import inputs, loaded, say, watched
     from lossctl.losses.spec import parse_specs
+    from lossctl.options import make_options
 
     if gated and len({spec.bound.spec for spec in parse_specs(losses)}) > 1:
         raise UsageError("--max and --min are for one loss; name one")

@@ -144,7 +144,7 @@ def class_weights(text: str | None) -> dict[str, float]:
 
 
 def read_options(**options: Any) -> dict[str, Any]:
-    """Return keyword arguments of ``lossctl.api.make_options`` from what Typer parsed."""
+    """Return keyword arguments of ``lossctl.options.make_options`` from what Typer parsed."""
     options["class_weight"] = class_weights(options["class_weight"])
     options["header"] = not options.pop("no_header")
     for name, flag in (("y", "-y"), ("pred", "-p"), ("weight", "-w")):

@@ -74,10 +74,11 @@ def command(
         threads=threads,
     )
     form = _format(form, output, top)
-    from lossctl.api import make_options, open_samples
     from lossctl.cli.output import open_output
     from lossctl.cli.streams import inputs, loaded, look, say
+    from lossctl.options import make_options
     from lossctl.renderers.samples import worst_of, writer
+    from lossctl.sampling import open_samples
 
     chosen = make_options(**settings)
     make = writer(form, look(output, precision))

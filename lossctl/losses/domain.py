@@ -29,6 +29,12 @@ class Interval:
             return True
         return float(np.min(x)) in self and float(np.max(x)) in self
 
+    def where(self, x: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return which numbers of x lie in it."""
+        above = x >= self.low if self.closed in ("both", "left") else x > self.low
+        below = x <= self.high if self.closed in ("both", "right") else x < self.high
+        return above & below
+
     def __contains__(self, x: object) -> bool:
         """Whether x is a number that lies in it; NaN lies in none."""
         if not isinstance(x, (int, float)):
@@ -82,12 +88,14 @@ class Union:
 
     def holds(self, x: NDArray[np.float64]) -> bool:
         """Whether all numbers of x lie in it."""
-        inside = np.zeros(x.shape, dtype=bool)
-        for part in self.parts:
-            above = x >= part.low if part.closed in ("both", "left") else x > part.low
-            below = x <= part.high if part.closed in ("both", "right") else x < part.high
-            inside |= above & below
-        return bool(inside.all())
+        return bool(self.where(x).all())
+
+    def where(self, x: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return which numbers of x lie in it."""
+        inside = self.parts[0].where(x)
+        for part in self.parts[1:]:
+            inside |= part.where(x)
+        return inside
 
     def __contains__(self, x: object) -> bool:
         """Whether x is a number that lies in one of them."""

@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 import lossctl
-from lossctl.api import make_options, make_task, wants_of
 from lossctl.batch import Batch
 from lossctl.losses import BoundLoss, Loss
 from lossctl.losses.spec import Spec
+from lossctl.options import make_options
 from lossctl.scoring import Task
 from lossctl.sources.arrays import ArrayTable
 from lossctl.sources.columns import Header
+from lossctl.tasks import make_task, wants_of
 from tests.laws.inputs import Random, parameters, simplex, typical
 
 CLASSES = ("ant", "bee", "cat", "dog")

@@ -18,8 +18,9 @@ from pathlib import Path
 
 import pytest
 
-from lossctl.api import Options, evaluate_with
+from lossctl.api import evaluate_with
 from lossctl.errors import ExitCode, LossctlError
+from lossctl.options import Options
 from lossctl.sources import csv_file, fast
 
 from . import oracle

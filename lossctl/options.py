@@ -1,0 +1,74 @@
+"""How to read and reduce: the options that the command line and Python share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+from lossctl.errors import UsageError
+from lossctl.scoring import NO_WEIGHTS
+from lossctl.sources.csv_file import Dialect, check_delimiter
+
+
+class Options(NamedTuple):
+    """How to read and reduce; the names are those of the command line's options."""
+
+    y: str | None = None
+    pred: str | None = None
+    weight: str | None = None
+    by: Sequence[str] = ()
+    batch_size: int | None = None
+    outputs: Literal["mean", "sum"] = "mean"
+    missing: Literal["error", "skip"] = "error"
+    positive: str | None = None
+    class_weight: Mapping[str, float] = NO_WEIGHTS
+    ignore: str | None = None
+    normalize: bool = False
+    delimiter: str | None = None
+    header: bool = True
+    input_format: Literal["csv", "tsv"] | None = None
+    threads: int | None = None
+    top: int = 5
+    value_only: bool = False
+    keep: Sequence[str] = ()
+    block_size: int | None = None
+
+    @property
+    def dialect(self) -> Dialect:
+        """How CSV is to be read."""
+        delimiter = None if self.delimiter is None else check_delimiter(self.delimiter)
+        if self.input_format == "tsv" and delimiter is None:
+            delimiter = "\t"
+        dialect = Dialect(delimiter, self.header, by_suffix=self.input_format is None)
+        return dialect if self.block_size is None else dialect._replace(block_size=self.block_size)
+
+
+def make_options(by: str | Sequence[str] | None = None, **options: Any) -> Options:
+    """Return the options, with a usage error for one that does not exist."""
+    unknown = [name for name in options if name not in Options._fields]
+    if unknown:
+        raise UsageError(f"there is no option '{unknown[0]}'")
+    # A label, a position or a single column to keep may be given as what it is in Python.
+    for name in ("positive", "ignore", "y", "pred", "weight"):
+        if options.get(name) is not None:
+            options[name] = str(options[name])
+    if isinstance(options.get("keep"), str):
+        options["keep"] = (options["keep"],)
+    weights = options.get("class_weight") or {}
+    if not isinstance(weights, Mapping):
+        raise UsageError(f"class_weight maps labels to weights, got {weights!r}")
+    options["class_weight"] = {str(label): float(weight) for label, weight in weights.items()}
+    chosen = Options(by=(by,) if isinstance(by, str) else tuple(by or ()), **options)
+    for name, low in (("batch_size", 1), ("threads", 1), ("block_size", 1), ("top", 0)):
+        value = getattr(chosen, name)
+        if value is not None and not (isinstance(value, int) and value >= low):
+            raise UsageError(f"{name} must be a whole number of at least {low}, got {value!r}")
+    for name, choices in (
+        ("outputs", ("mean", "sum")),
+        ("missing", ("error", "skip")),
+        ("input_format", ("csv", "tsv", None)),
+    ):
+        if getattr(chosen, name) not in choices:
+            known = ", ".join(choice for choice in choices if choice)
+            raise UsageError(f"{name} must be one of {known}, got '{getattr(chosen, name)}'")
+    return chosen

@@ -1,0 +1,279 @@
+"""How a value and its gradient come from the sums: the mean, and values that are no mean.
+
+A value is computed from exact sums and rounded once. What a kind of value needs beyond Σw and Σwℓ
+is in ``extra_sums``, in units of 2⁻³²²² (whole for a product of three numbers):
+
+- *ratio*: Σw·per(y), by which Σwℓ is divided;
+- *r2*: Σwy and Σwy², from which Σw(y − ȳ)² comes without cancellation;
+- *explained_variance*: those, and Σwŷ, Σwŷ², Σwyŷ, for Σw(e − ē)².
+
+The gradient is g = w·s·factor for sums of rows; for *explained_variance* s is taken from its own
+mean, which takes a second pass; for the median and the largest error it rests on the rows that
+have that error.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from lossctl.errors import InputError
+from lossctl.exact import CUBIC_SHIFT, SCALE_BITS, ExactSum, cubic_units, ratio, root_ratio
+from lossctl.losses.rows import row_mean, row_sum, times
+from lossctl.order import Atom
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from decimal import Decimal
+
+    from numpy.typing import NDArray
+
+    from lossctl.losses.registry import Aggregate
+    from lossctl.scoring import Scores, Task
+
+    Floats = NDArray[np.float64]
+
+ONE = 1 << SCALE_BITS
+CUBIC_ONE = 1 << SCALE_BITS + CUBIC_SHIFT
+LARGEST_EXPONENT = 10_000  # its power is beyond float64 by far; a larger one would take longer
+DIGITS = 60  # of exp(mean): its own rounding is far below that of the result
+ORDERED: tuple[Aggregate, ...] = ("median", "max")  # values that are the error of some row
+CENTRED: tuple[Aggregate, ...] = ("explained_variance",)  # gradients that need a mean first
+
+
+class Sums(NamedTuple):
+    """Σw, Σwℓ and what else the value takes, of some rows."""
+
+    weight: ExactSum
+    loss: ExactSum
+    extra: tuple[int, ...] = ()
+
+    def join(self, other: Sums) -> Sums:
+        """Return the sums of both."""
+        extra = tuple(map(sum, zip(self.extra, other.extra, strict=True)))
+        if not self.extra or not other.extra:
+            extra = self.extra or other.extra
+        return Sums(self.weight + other.weight, self.loss + other.loss, extra)
+
+
+class Scale(NamedTuple):
+    """The factor that makes g of w·s: numerator/denominator, or the root of it.
+
+    ``divisor`` is 1/factor rounded once, what a single entry is divided by; 0 stands for a
+    gradient that vanishes.
+    """
+
+    numerator: int
+    denominator: int
+    root: bool = False
+
+    @property
+    def divisor(self) -> float:
+        """1/factor as one float64."""
+        if not self.numerator or not self.denominator:
+            return 0.0
+        make = root_ratio if self.root else ratio
+        return make(self.denominator, self.numerator)
+
+    def entry(self, pull: float) -> float:
+        """Return one entry of the gradient; 0 for −0, since which of them sorts first is chance."""
+        divisor = self.divisor
+        return pull / divisor + 0.0 if divisor else 0.0
+
+    def of_ratio(self, numerator: int, denominator: int) -> float:
+        """Return the factor times an exact ratio, rounded once."""
+        if not self.numerator or not self.denominator or not numerator:
+            return 0.0
+        if not self.root:
+            return ratio(numerator * self.numerator, denominator * self.denominator)
+        size = root_ratio(numerator**2 * self.numerator, denominator**2 * self.denominator)
+        return size if numerator > 0 else -size
+
+    def of_root(self, numerator: int, denominator: int) -> float:
+        """Return the factor times the root of an exact ratio, rounded once."""
+        if not self.numerator or not self.denominator or not numerator:
+            return 0.0
+        power = 1 if self.root else 2
+        return root_ratio(numerator * self.numerator**power, denominator * self.denominator**power)
+
+
+UNSCALED = Scale(1, 1)
+
+
+class Outcome(NamedTuple):
+    """What only the whole input decides of a loss: its value, and how gradients are scaled.
+
+    ``centre`` is taken off every slope first; ``atoms`` are the rows on which an ordered value
+    rests, None for values of sums.
+    """
+
+    value: float
+    scale: Scale = UNSCALED
+    centre: float = 0.0
+    atoms: tuple[Atom, ...] | None = None
+
+
+def extra_sums(task: Task, scores: Scores) -> tuple[int, ...]:
+    """Return the sums that the value takes beyond Σw and Σwℓ."""
+    loss, w = task.bound.loss, scores.weight
+    if loss.aggregate not in ("ratio", "r2", "explained_variance"):
+        return ()
+    y = np.asarray(scores.y, dtype=np.float64)
+    ones = np.broadcast_to(1.0, len(scores.loss))
+    if loss.aggregate == "ratio":
+        assert loss.per is not None
+        per = loss.per(y)
+        if per.ndim > 1:
+            per = row_sum(per) if task.rules.outputs_sum else row_mean(per)
+        return (cubic_units(w, ones, per),)
+    of_y = (cubic_units(w, ones, y), cubic_units(w, y, y))
+    if loss.aggregate == "r2":
+        return of_y
+    yhat = scores.pred
+    return (
+        *of_y,
+        cubic_units(w, ones, yhat),
+        cubic_units(w, yhat, yhat),
+        cubic_units(w, y, yhat),
+    )
+
+
+def value_of(task: Task, sums: Sums) -> float:
+    """Return L of sums, rounded once; NaN where there are none, as in a batch of weight 0."""
+    if task.whole:
+        return float(sums.loss)
+    aggregate = task.bound.loss.aggregate
+    weight, loss = sums.weight.units, sums.loss
+    if aggregate == "explained_variance":
+        return _explained(sums)
+    if aggregate in ("ratio", "r2"):
+        numerator, denominator = _quotient(aggregate, sums)
+        if loss.special is not None:
+            return loss.special if aggregate == "ratio" else -loss.special
+        return ratio(numerator, denominator) if denominator else math.nan
+    if loss.special is not None:
+        return loss.special
+    if not weight:
+        return math.nan
+    if aggregate == "exp":
+        return _number(_exp(loss.units, weight))
+    make = root_ratio if aggregate == "root" else ratio
+    return make(loss.units, weight)
+
+
+def outcome_of(task: Task, sums: Sums) -> Outcome:
+    """Return value and gradient factor of all rows, or raise InputError where there is none."""
+    aggregate = task.bound.loss.aggregate
+    if task.whole:
+        return Outcome(value_of(task, sums))
+    weight, loss = sums.weight.units, sums.loss.units
+    finite = sums.loss.special is None
+    if aggregate in ("ratio", "r2", "explained_variance"):
+        _check_denominator(task, sums)
+    value = value_of(task, sums)
+    if aggregate == "root":
+        return Outcome(value, Scale(ONE * ONE, 4 * loss * weight if finite else 0, root=True))
+    if aggregate == "exp":
+        if not finite:
+            return Outcome(value, Scale(0, 1))
+        numerator, denominator = _exp(loss, weight).as_integer_ratio()
+        return Outcome(value, Scale(numerator * ONE, denominator * weight))
+    if aggregate == "ratio":
+        return Outcome(value, Scale(CUBIC_ONE, sums.extra[0]))
+    if aggregate in ("r2", "explained_variance"):
+        spread = _spread(weight << CUBIC_SHIFT, *sums.extra[:2])
+        scale = Scale(CUBIC_ONE * (weight << CUBIC_SHIFT), spread)
+        if aggregate == "r2":
+            return Outcome(value, scale)
+        return Outcome(value, scale, centre_of(sums))
+    return Outcome(value, Scale(ONE, weight))
+
+
+def centre_of(sums: Sums) -> float:
+    """Return the mean of the slopes 2(ŷ − y) that *explained_variance* takes them from."""
+    return ratio(2 * (sums.extra[2] - sums.extra[0]), sums.weight.units << CUBIC_SHIFT)
+
+
+def _check_denominator(task: Task, sums: Sums) -> None:
+    name = task.columns.y[0]
+    if task.bound.loss.aggregate == "ratio":
+        if not sums.extra[0]:
+            raise InputError(f"{task.bound.loss.name} divides by Σw|y|, and that is 0", column=name)
+    elif not _spread(sums.weight.units << CUBIC_SHIFT, *sums.extra[:2]):
+        raise InputError(
+            f"{task.bound.loss.name} compares with the spread of y, and y is constant", column=name
+        )
+
+
+def _spread(weight: int, total: int, squares: int) -> int:
+    """Return Σw · Σw(x − x̄)², from Σw, Σwx and Σwx²."""
+    return weight * squares - total * total
+
+
+def _quotient(aggregate: Aggregate, sums: Sums) -> tuple[int, int]:
+    """Return the numerator and denominator of a value that is a quotient of sums."""
+    loss = sums.loss.units << CUBIC_SHIFT
+    if aggregate == "ratio":
+        return loss, sums.extra[0] if sums.extra else 0
+    weight = sums.weight.units << CUBIC_SHIFT
+    spread = _spread(weight, *sums.extra[:2]) if sums.extra else 0
+    return spread - loss * weight, spread
+
+
+def _explained(sums: Sums) -> float:
+    if not sums.extra:
+        return math.nan
+    weight = sums.weight.units << CUBIC_SHIFT
+    y, yy, yhat, yhat_yhat, y_yhat = sums.extra
+    spread = _spread(weight, y, yy)
+    left = _spread(weight, yhat - y, yhat_yhat - 2 * y_yhat + yy)
+    return ratio(spread - left, spread) if spread else math.nan
+
+
+def _exp(numerator: int, denominator: int) -> Decimal:
+    """Return exp(numerator/denominator) to ``DIGITS`` digits."""
+    from decimal import Context, Decimal
+
+    context = Context(prec=DIGITS, Emax=10**9, Emin=-(10**9))
+    quotient = context.divide(Decimal(numerator), Decimal(denominator))
+    if quotient > LARGEST_EXPONENT:
+        quotient = Decimal(LARGEST_EXPONENT)
+    return quotient.exp(context)
+
+
+def _number(x: Decimal) -> float:
+    return ratio(*x.as_integer_ratio())
+
+
+def pull_of(task: Task, scores: Scores, centre: float) -> Floats:
+    """Return the gradient but for the factor that all rows share: ±w·(s − centre)."""
+    slope, weight = scores.slope(), scores.weight
+    with np.errstate(all="ignore"):
+        if centre:
+            slope = slope - centre
+        if task.bound.loss.higher_is_better:
+            slope = -slope
+        if weight is None:
+            return slope
+        return times(weight if slope.ndim == 1 else weight[:, np.newaxis], slope)
+
+
+def gradient_of(task: Task, scores: Scores, outcome: Outcome) -> Floats:
+    """Return g of some rows (n or n × k)."""
+    if outcome.atoms is None:
+        pull = pull_of(task, scores, outcome.centre)
+        divisor = outcome.scale.divisor
+        with np.errstate(all="ignore"):
+            return pull / divisor + 0.0 if divisor else np.zeros_like(pull)  # no −0
+    g = np.zeros(len(scores.loss))
+    signs = scores.slope()
+    for atom in outcome.atoms:
+        g = np.where(scores.loss == atom.at, signs * atom.step, g)
+    return g if scores.weight is None else np.where(scores.weight > 0.0, g, 0.0)
+
+
+def atom_entry(loss: float, sign: float, atoms: Sequence[Atom]) -> float:
+    """Return the gradient of one row of an ordered value."""
+    return next((sign * atom.step for atom in atoms if loss == atom.at), 0.0)
