@@ -11,21 +11,42 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
+from scipy.stats import chisquare, norm
+from sklearn.datasets import (
+    load_breast_cancer,
+    load_diabetes,
+    load_digits,
+    load_linnerud,
+    load_wine,
+)
+
+from lossctl.sources.columns import PREDICTION, TRUTH
 
 FloatArray = npt.NDArray[np.float64]
 Table = dict[str, list[str]]
 
 SAMPLE_DATA = Path(__file__).resolve().parents[1] / "sample_data"
 CULTIVARS = ["barolo", "grignolino", "barbera"]
+EXERCISES = ["chins", "situps", "jumps"]
+MEMBERS = [f"m_{member}" for member in range(1, 9)]
 HEADERS = {
     "diabetes.csv": [
         *("id", "sex", "age_band", "weight", "y"),
         *("yhat", "yhat_boosting", "q10", "q50", "q90"),
+        *("mean", "variance", *MEMBERS),
     ],
     "breast_cancer.csv": ["id", "label", "prob", "logit"],
     "digits.csv": ["digit", *(f"p_{k}" for k in range(10)), *(f"z_{k}" for k in range(10))],
-    "wine.csv": ["cultivar", *(f"p_{name}" for name in CULTIVARS)],
+    "wine.csv": [
+        "cultivar",
+        *(f"p_{name}" for name in CULTIVARS),
+        *(f"lp_{name}" for name in CULTIVARS),
+    ],
+    "linnerud.csv": [
+        "id",
+        *(f"y_{name}" for name in EXERCISES),
+        *(f"rate_{name}" for name in EXERCISES),
+    ],
     "dice.csv": ["face", "fair", "loaded"],
 }
 ROW_COUNTS = {
@@ -33,12 +54,13 @@ ROW_COUNTS = {
     "breast_cancer.csv": 569,
     "digits.csv": 1797,
     "wine.csv": 178,
+    "linnerud.csv": 20,
     "dice.csv": 6,
 }
 TEXT_COLUMNS = {"sex", "age_band", "cultivar"}
 
 # A rebuilt figure may differ by one part in a million; the absolute allowance is only for
-# logits next to zero, and is smaller than the smallest probability in the files.
+# numbers next to zero, and is smaller than the smallest probability in the files.
 RELATIVE_TOLERANCE = 1e-6
 ABSOLUTE_TOLERANCE = 1e-9
 
@@ -111,11 +133,26 @@ def test_layout(rebuilt: Path, name: str) -> None:
     assert b"\r" not in rebuilt_bytes
 
 
-@pytest.mark.parametrize("name", ["diabetes.csv", "breast_cancer.csv", "digits.csv", "wine.csv"])
+@pytest.mark.parametrize("name", sorted(HEADERS.keys() - {"dice.csv"}))
 def test_predictions_have_at_most_nine_significant_digits(name: str) -> None:
     table = committed(name)
     cells = [cell for column in table if column not in TEXT_COLUMNS for cell in table[column]]
     assert [cell for cell in cells if f"{float(cell):.9g}" != cell] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "named"),
+    [
+        ("diabetes.csv", {"y", "yhat"}),
+        ("breast_cancer.csv", {"label", "prob", "logit"}),
+        ("digits.csv", set()),
+        ("wine.csv", set()),
+        ("linnerud.csv", set()),
+        ("dice.csv", set()),
+    ],
+)
+def test_columns_that_are_found_by_name(name: str, named: set[str]) -> None:
+    assert set(HEADERS[name]) & (TRUTH | PREDICTION) == named
 
 
 def test_diabetes_targets_and_groups_follow_the_source() -> None:
@@ -150,7 +187,49 @@ def test_diabetes_quantiles_are_sorted_and_cover() -> None:
         assert np.mean(y <= quantile) == pytest.approx(level, abs=0.05)
 
 
-@pytest.mark.parametrize("column", ["yhat", "yhat_boosting"])
+def gaussian_crps(y: FloatArray, mean: FloatArray, deviation: FloatArray) -> float:
+    z = (y - mean) / deviation
+    terms = z * (2 * norm.cdf(z) - 1) + 2 * norm.pdf(z) - 1 / math.sqrt(math.pi)
+    return float(np.mean(deviation * terms))
+
+
+def fair_crps(y: FloatArray, members: FloatArray) -> float:
+    """Return the mean CRPS of the distribution that the members are drawn from."""
+    k = members.shape[1]
+    distances = np.abs(members[:, :, None] - members[:, None, :]).sum(axis=(1, 2))
+    error = np.abs(members - y[:, None]).mean(axis=1)
+    return float(np.mean(error - distances / (2 * k * (k - 1))))
+
+
+@pytest.mark.parametrize("level", [0.5, 0.8, 0.9, 0.95])
+def test_diabetes_gaussian_intervals_cover(level: float) -> None:
+    y, mean, variance = numbers(committed("diabetes.csv"), "y", "mean", "variance").T
+    half_width = norm.ppf((1 + level) / 2) * np.sqrt(variance)
+    assert np.mean(np.abs(y - mean) <= half_width) == pytest.approx(level, abs=0.05)
+
+
+def test_diabetes_truth_could_be_any_member_of_the_ensemble() -> None:
+    table = committed("diabetes.csv")
+    y, members = numbers(table, "y"), numbers(table, *MEMBERS)
+    rank = (members < y[:, None]).sum(axis=1)
+    assert chisquare(np.bincount(rank, minlength=9)).pvalue > 0.05
+    assert np.mean((rank > 0) & (rank < 8)) == pytest.approx(7 / 9, abs=0.05)
+    # The spread of a good ensemble is the error of its mean, but for √(1 + 1/8).
+    error = np.sqrt(np.mean((y - members.mean(axis=1)) ** 2))
+    spread = np.sqrt(members.var(axis=1, ddof=1).mean())
+    assert error == pytest.approx(spread * math.sqrt(9 / 8), rel=0.05)
+
+
+def test_diabetes_distributions_beat_the_one_without_features() -> None:
+    table = committed("diabetes.csv")
+    y, mean, variance = numbers(table, "y", "mean", "variance").T
+    gaussian = gaussian_crps(y, mean, np.sqrt(variance))
+    assert fair_crps(y, numbers(table, *MEMBERS)) == pytest.approx(gaussian, rel=0.05)
+    without_features = np.abs(y[:, None] - y).mean() / 2
+    assert gaussian < 0.8 * without_features
+
+
+@pytest.mark.parametrize("column", ["yhat", "yhat_boosting", "mean"])
 def test_diabetes_models_beat_the_mean_without_having_seen_the_row(column: str) -> None:
     table = committed("diabetes.csv")
     y = numbers(table, "y")
@@ -207,6 +286,38 @@ def test_wine_probabilities() -> None:
     assert np.all(p > ABSOLUTE_TOLERANCE)
     assert np.max(np.abs(p.sum(axis=1) - 1)) < 1e-7
     assert np.mean(p.argmax(axis=1) == classes) > 0.9
+
+
+def test_wine_log_probabilities_are_those_of_the_probabilities() -> None:
+    table = committed("wine.csv")
+    p = numbers(table, *(f"p_{name}" for name in CULTIVARS))
+    lp = numbers(table, *(f"lp_{name}" for name in CULTIVARS))
+    assert np.all(lp < -ABSOLUTE_TOLERANCE)
+    assert np.exp(lp) == pytest.approx(p, rel=1e-7, abs=0)
+    assert np.max(np.abs(np.logaddexp.reduce(lp, axis=1))) < 1e-7
+
+
+def test_linnerud_counts_follow_the_source() -> None:
+    table = committed("linnerud.csv")
+    source = load_linnerud()
+    assert source.data_filename == "linnerud_exercise.csv"
+    assert [name.lower() for name in source.feature_names] == EXERCISES
+    assert table["id"] == [str(number) for number in range(1, 21)]
+    counts = [[str(int(count)) for count in exercise] for exercise in source.data.T]
+    assert [table[f"y_{name}"] for name in EXERCISES] == counts
+
+
+@pytest.mark.parametrize(
+    ("exercise", "beats"), [("chins", True), ("situps", True), ("jumps", False)]
+)
+def test_linnerud_rates_against_the_mean_of_the_others(exercise: str, beats: bool) -> None:
+    table = committed("linnerud.csv")
+    y, rate = numbers(table, f"y_{exercise}", f"rate_{exercise}").T
+    assert np.all(rate > 0)
+    others = (y.sum() - y) / 19
+    # No count is 0, and mean y log(y/ŷ) + ŷ − y is half the mean Poisson deviance.
+    loss, loss_of_others = (np.mean(y * np.log(y / r) + r - y) for r in (rate, others))
+    assert (loss < loss_of_others) == beats
 
 
 def test_dice_entropy_and_cross_entropy() -> None:
