@@ -82,7 +82,7 @@ class Result(NamedTuple):
     """One loss over all rows or over one group."""
 
     loss: str
-    params: Mapping[str, float]
+    params: Mapping[str, Any]
     spec: str
     columns: Mapping[str, Any]
     group: Mapping[str, str] | None
@@ -189,6 +189,7 @@ def make_result(
             "pred": list(task.columns.pred),
             "weight": task.columns.weight,
             "classes": list(task.columns.classes) if task.columns.classes else None,
+            "roles": [role.name for role in task.bound.loss.roles] or None,
         },
         group=group,
         n=state.rows,

@@ -97,5 +97,6 @@ def _samples_of(whole: Whole, keep: tuple[str, ...], several: bool, scores: Scor
 def _gradient_columns(task: Task, gradient: NDArray[np.float64]) -> dict[str, Any]:
     if gradient.ndim == 1:
         return {"gradient": gradient}
-    names = task.columns.classes or task.columns.pred
+    roles = tuple(role.name for role in task.bound.loss.roles)
+    names = roles or task.columns.classes or task.columns.pred
     return {f"gradient_{name}": gradient[:, k] for k, name in enumerate(names)}

@@ -26,6 +26,7 @@ def _record(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 _NUMBER = {"$ref": "#/$defs/number"}
+_SETTING = {"anyOf": [_NUMBER, {"type": "string"}, {"type": "null"}]}
 _STATISTICS = dict.fromkeys(("mean", "std", "min", "p05", "p50", "p95", "max"), _NUMBER)
 _CELL = {
     "description": "what the file holds: a number or a label, a list for k outputs",
@@ -52,7 +53,7 @@ _WORST = _record(
 _RESULT = _record(
     {
         "loss": {"type": "string"},
-        "params": {"type": "object", "additionalProperties": _NUMBER},
+        "params": {"type": "object", "additionalProperties": _SETTING},
         "spec": {"type": "string"},
         "columns": _record(
             {
@@ -60,6 +61,7 @@ _RESULT = _record(
                 "pred": NAMES,
                 "weight": _nullable({"type": "string"}),
                 "classes": _nullable(NAMES),
+                "roles": _nullable(NAMES),
             }
         ),
         "group": _nullable({"type": "object", "additionalProperties": {"type": "string"}}),

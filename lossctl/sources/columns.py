@@ -84,8 +84,10 @@ def choose(
     ``y``, ``pred`` and ``weight`` are selectors: a name, a 1-based position, a list with commas
     or a glob.
     """
-    predictions = None if pred is None else select(header, pred)
+    predictions = None if pred is None or loss.roles else select(header, pred)
     truths = None if y is None else select(header, y)
+    if loss.roles:
+        predictions = _roles(header, loss, pred, truths)
     if loss.y is None:
         if truths is not None and y is not None:
             truths = None
@@ -103,6 +105,52 @@ def choose(
     if header.headed:
         _check_header(header, columns)
     return columns
+
+
+def _roles(header: Header, loss: Loss, pred: str | None, y: Chosen | None) -> Chosen:
+    """Return a column for every role: as ``role=column``, listed in order, or by their names."""
+    given: dict[str, str] = {}
+    parts = [] if pred is None else next(csv.reader([pred]))
+    known = [role.name for role in loss.roles]
+    if parts and not any("=" in part for part in parts):
+        chosen = select(header, pred or "")
+        if len(chosen.names) != len(known):
+            raise UsageError(
+                f"{loss.name} takes {len(known)} prediction columns ({', '.join(known)}),"
+                f" got {_listed(chosen.names)}"
+            )
+        return Chosen(chosen.names)
+    for part in parts:
+        name, mark, column = part.partition("=")
+        name = name.strip().casefold()
+        if not mark or name not in known or name in given:
+            why = "twice" if name in given else f"and '{part}' names none of them"
+            raise UsageError(f"{loss.name} takes -p {_role_flag(known)}, {why}")
+        given[name] = column
+    names = []
+    for role in loss.roles:
+        if role.name in given:
+            names.append(_one(header, role.name, given[role.name]))
+            continue
+        taken = [*names, *(y.names if y else ())]
+        free = [name for name in header.names if name not in taken]
+        found = [name for name in free if name.casefold() in role.names]
+        if len(found) != 1:
+            more = f" {_listed(found)} could be." if found else ""
+            raise header.error(f"which column is the {role.name}?{more} Use -p {_role_flag(known)}")
+        names.append(found[0])
+    return Chosen(tuple(names))
+
+
+def _role_flag(known: Sequence[str]) -> str:
+    return ",".join(f"{name}=COL" for name in known)
+
+
+def _one(header: Header, role: str, selector: str) -> str:
+    chosen = select(header, selector)
+    if len(chosen.names) != 1:
+        raise UsageError(f"the {role} is one column, got {_listed(chosen.names)}")
+    return chosen.names[0]
 
 
 def select(header: Header, selector: str) -> Chosen:
@@ -168,12 +216,17 @@ def _default(header: Header, loss: Loss, role: str, taken: Sequence[str]) -> Cho
         if taken:
             return Chosen((free[0],)) if free else Chosen((header.names[0],))
         return Chosen((header.names[0 if role == "y" else 1],))
-    if loss.kind == "classes" and role == "pred":
-        raise header.error(f"{loss.name} takes a column for every class; use {flag} 'p_*'")
+    if role == "pred" and loss.kind in _MANY:
+        raise header.error(f"{loss.name} takes {_MANY[loss.kind]}; use {flag} 'p_*'")
     raise header.error(f"which column is {_ROLES[role]}? Use {flag}")
 
 
 _ROLES = {"y": "the truth y", "pred": "the prediction ŷ"}
+_MANY = {
+    "classes": "a column for every class",
+    "ensemble": "a column for every member of the ensemble",
+    "vectors": "several truth columns and as many predictions",
+}
 
 
 def _only(header: Header) -> Chosen | None:
@@ -186,14 +239,21 @@ def _paired(header: Header, loss: Loss, y: Chosen | None, pred: Chosen) -> Colum
     if repeated:
         raise UsageError(f"-p names column '{repeated[0]}' twice")
     k = len(pred.names)
-    if loss.kind == "classes" and k < 2:
-        raise header.error(f"{loss.name} takes a column for every class, got {k}; use -p 'p_*'")
+    form = loss.form(k)
+    if form in ("classes", "vectors") and k < 2:
+        raise header.error(f"{loss.name} takes {_MANY[form]}, got {k}; use -p 'p_*'")
     classes = pred.stars or pred.names
     if y is None:
         return Columns((), pred.names)
+    if form in ("roles", "ensemble"):
+        if len(y.names) != 1:
+            raise header.error(f"{loss.name} takes one truth column, got {_listed(y.names)}")
+        return Columns(y.names, pred.names)
     if len(y.names) == 1 and k > 1:
-        if loss.kind == "distribution":
+        if form == "distribution":
             raise header.error(f"{loss.name} compares distributions: {k} predictions, one truth")
+        if form == "vectors":
+            raise header.error(f"{loss.name} compares vectors: {k} predictions, one truth")
         return Columns(y.names, pred.names, None, classes)
     if len(y.names) != k:
         raise header.error(f"{len(y.names)} truth columns and {k} prediction columns do not match")
@@ -206,9 +266,9 @@ def _paired(header: Header, loss: Loss, y: Chosen | None, pred: Chosen) -> Colum
             tuple(by_star[star] for star in pred.stars),
             pred.names,
             None,
-            classes if loss.kind == "classes" else None,
+            classes if form == "classes" else None,
         )
-    return Columns(y.names, pred.names, None, classes if loss.kind == "classes" else None)
+    return Columns(y.names, pred.names, None, classes if form == "classes" else None)
 
 
 def _check_header(header: Header, columns: Columns) -> None:
