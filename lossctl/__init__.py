@@ -13,7 +13,7 @@ __version__ = VERSION
 
 if TYPE_CHECKING:
     from lossctl import errors
-    from lossctl.api import evaluate, get_loss, list_losses, samples
+    from lossctl.api import evaluate, get_loss, gradcheck, list_losses, samples
     from lossctl.losses import BoundLoss
     from lossctl.report import Report
 
@@ -24,6 +24,7 @@ __all__ = [
     "errors",
     "evaluate",
     "get_loss",
+    "gradcheck",
     "list_losses",
     "samples",
 ]
@@ -33,6 +34,7 @@ _HOMES = {
     "Report": "lossctl.report",
     "evaluate": "lossctl.api",
     "get_loss": "lossctl.api",
+    "gradcheck": "lossctl.api",
     "list_losses": "lossctl.api",
     "samples": "lossctl.api",
 }

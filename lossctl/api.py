@@ -22,6 +22,7 @@ from lossctl.version import VERSION
 if TYPE_CHECKING:
     import pandas as pd
 
+    from lossctl.checks import GradCheck, Of
     from lossctl.options import Options
     from lossctl.passes import Group, Watch
 
@@ -116,6 +117,33 @@ def _plain(column: Any) -> Any:
     return (
         np.array(column.names, dtype=object)[column.codes] if isinstance(column, Text) else column
     )
+
+
+def gradcheck(
+    data: Any,
+    loss: str,
+    grad: str,
+    y: str | None = None,
+    pred: str | None = None,
+    weight: str | None = None,
+    *,
+    of: Of = "value",
+    rtol: float = 1e-5,
+    atol: float | None = None,
+    top: int = 5,
+    **options: Any,
+) -> GradCheck:
+    """Hold the gradients in the columns ``grad`` against the closed form, row by row.
+
+    ``of="value"``: ∂L/∂ŷ, the gradient of the value that ``evaluate`` returns; ``of="sum"``: that
+    of Σwℓ. A row agrees within ``atol + rtol·|closed form|``; without ``atol``, it is 1e-6 of the
+    root mean square. The other arguments are those of ``samples``. Raises a ``LossctlError``.
+    """
+    from lossctl.gradients import Settings, gradcheck_with
+
+    _refuse(options, EVALUATE_ONLY + SAMPLES_ONLY, "gradcheck")
+    chosen = make_options(y=y, pred=pred, weight=weight, **options)
+    return gradcheck_with(data, loss, grad, chosen, Settings(of, rtol, atol, top))
 
 
 def list_losses() -> list[str]:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from lossctl.batch import Batch
     from lossctl.losses.spec import Spec
     from lossctl.options import Options
+    from lossctl.report import Gradient
     from lossctl.scoring import Scores, Task
     from lossctl.sources.table import Counts, Want
     from lossctl.values import Outcome, Sums
@@ -78,6 +79,9 @@ def states_of(
     return tasks, by, states, counts
 
 
+VALUE_ONLY = Plan()
+
+
 class Whole(NamedTuple):
     """What a first pass found of one loss: what a second one over the same rows goes by."""
 
@@ -87,16 +91,18 @@ class Whole(NamedTuple):
     counts: Counts
     notes: tuple[str, ...]
     identities: list[object]
+    gradient: Gradient | None = None
 
 
-def first_pass(source: Any, spec: Spec, options: Options) -> Whole:
+def first_pass(source: Any, spec: Spec, options: Options, plan: Plan = VALUE_ONLY) -> Whole:
     """Return the totals of one loss, or raise InputError where there are none."""
     before = identities(source)
-    tasks, _, states, counts = states_of(source, [spec], Plan(), options)
+    tasks, _, states, counts = states_of(source, [spec], plan, options)
     task, state = tasks[0], states[0, ()]
     with in_files(source):
-        notes = make_result(task, state, None, plan_summaries=False, worst=0).notes
-    return Whole(task, state, whole_outcome(task, state), counts, notes, before)
+        result = make_result(task, state, None, plan.summaries, worst=0)
+    outcome = whole_outcome(task, state)
+    return Whole(task, state, outcome, counts, result.notes, before, result.gradient)
 
 
 def second_pass(

@@ -381,28 +381,28 @@ def _result_dict(result: Result) -> dict[str, Any]:
     per_sample, gradient = result.per_sample, result.gradient
     return {
         "loss": result.loss,
-        "params": {key: _json(number) for key, number in result.params.items()},
+        "params": {key: jsonable(number) for key, number in result.params.items()},
         "spec": result.spec,
         "columns": dict(result.columns),
         "group": None if result.group is None else dict(result.group),
         "n": result.n,
-        "weight": _json(result.weight),
-        "value": _json(result.value),
-        "sum": _json(result.sum),
+        "weight": jsonable(result.weight),
+        "value": jsonable(result.value),
+        "sum": jsonable(result.sum),
         "per_sample": None
         if per_sample is None
         else {
-            **_json(_statistics(per_sample.statistics)),
+            **jsonable(_statistics(per_sample.statistics)),
             "infinite": per_sample.infinite,
             "quantiles": per_sample.quantiles,
         },
         "gradient": None
         if gradient is None
         else {
-            **_json(_statistics(gradient.statistics)),
-            "l1": _json(gradient.l1),
-            "l2": _json(gradient.l2),
-            "max_abs": _json(gradient.max_abs),
+            **jsonable(_statistics(gradient.statistics)),
+            "l1": jsonable(gradient.l1),
+            "l2": jsonable(gradient.l2),
+            "max_abs": jsonable(gradient.max_abs),
             "positive": gradient.positive,
             "negative": gradient.negative,
             "zero": gradient.zero,
@@ -415,17 +415,17 @@ def _result_dict(result: Result) -> dict[str, Any]:
                 "row": row.row,
                 "file": row.file,
                 "line": row.line,
-                "y": _json(row.y),
-                "pred": _json(row.pred),
-                "loss": _json(row.loss),
-                "contribution": _json(row.contribution),
-                "share": _json(row.share),
-                "gradient": _json(row.gradient),
+                "y": jsonable(row.y),
+                "pred": jsonable(row.pred),
+                "loss": jsonable(row.loss),
+                "contribution": jsonable(row.contribution),
+                "share": jsonable(row.share),
+                "gradient": jsonable(row.gradient),
             }
             for row in result.worst
         ],
         "touched": dict(result.touched),
-        "batches": None if result.batches is None else _json(result.batches),
+        "batches": None if result.batches is None else jsonable(result.batches),
     }
 
 
@@ -441,12 +441,12 @@ def _flat_columns(result: Result) -> dict[str, Any]:
     }
 
 
-def _json(value: Any) -> Any:
+def jsonable(value: Any) -> Any:
     """Return the value with non-finite numbers as strings, and tuples as lists."""
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if isinstance(value, (list, tuple)):
-        return [_json(item) for item in value]
+        return [jsonable(item) for item in value]
     if isinstance(value, dict):
-        return {key: _json(item) for key, item in value.items()}
+        return {key: jsonable(item) for key, item in value.items()}
     return value

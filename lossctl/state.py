@@ -402,19 +402,27 @@ def _worst(
 
 def _worst_row(task: Task, scores: Scores, pull: Floats, weighted: Floats, index: int) -> WorstRow:
     batch = scores.batch
-    entries = pull[index]
+    y, pred = cells_of(task, scores, index)
     return WorstRow(
         row=batch.row(index),
         file=batch.file,
         line=batch.line(index),
-        y=_cells([truth_column(task, batch)], index)
-        if len(task.columns.y) == 1
-        else _cells([batch.columns[name] for name in task.columns.y], index),
-        pred=_cells([batch.columns[name] for name in task.columns.pred], index),
+        y=y,
+        pred=pred,
         loss=float(scores.loss[index]),
         weighted=float(weighted[index]),
-        slope=tuple(np.atleast_1d(entries).tolist()),
+        slope=tuple(np.atleast_1d(pull[index]).tolist()),
     )
+
+
+def cells_of(task: Task, scores: Scores, index: int) -> tuple[object, object]:
+    """Return what the file holds as y and ŷ of a row."""
+    batch, columns = scores.batch, task.columns
+    if len(columns.y) == 1:
+        y = _cells([truth_column(task, batch)], index)
+    else:
+        y = _cells([batch.columns[name] for name in columns.y], index)
+    return y, _cells([batch.columns[name] for name in columns.pred], index)
 
 
 def _cells(columns: Sequence[Floats | Text], index: int) -> object:
