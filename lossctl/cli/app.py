@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from lossctl.cli import catalogue, evaluate, gradcheck, samples, schema
+from lossctl.cli import catalogue, evaluate, gradcheck, samples, schema, selftest
 from lossctl.cli.completion import complete_losses
 from lossctl.cli.streams import say
 from lossctl.errors import ExitCode, GateFailed, InputError, LossctlError, UnknownLoss
@@ -71,6 +71,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "samples": samples.command,
     "losses": catalogue.command,
     "gradcheck": gradcheck.command,
+    "selftest": selftest.command,
     "schema": schema.command,
 }
 for _name, _command in COMMANDS.items():

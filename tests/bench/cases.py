@@ -7,7 +7,7 @@ from typing import Literal
 
 from .data import Dataset
 
-Answer = Literal["number", "json", "table", "none"]
+Answer = Literal["number", "json", "table", "finite", "none"]
 Quantity = Literal["time", "peak", "peaks alike"]
 
 MILLION = 1_000_000
@@ -29,8 +29,9 @@ class Contender:
     In `argv`, ``{python}``, ``{peers}``, ``{file}`` and ``{out}`` stand for the interpreter, the
     directory of the peer scripts, the data file and the file to write. `answer` says where the
     value to be checked is: the bare number on standard output, the report there,
-    the per-row table written to ``{out}``, or nowhere. With `piped`, the data file comes through
-    ``cat`` on standard input. `module` or `program` must be installed, else it is not run.
+    the per-row table written to ``{out}``, any finite number, or nowhere. With `piped`, the data
+    file comes through ``cat`` on standard input. `module` or `program` must be installed, else it
+    is not run.
     """
 
     name: str
@@ -91,6 +92,31 @@ def script(module: str, data: Dataset) -> Contender:
 def versus(peer: str, bar: float | None = None, aim: float | None = None) -> Judgement:
     """Return the judgement of lossctl's time against a peer's."""
     return Judgement(LOSSCTL, peer, bar, aim)
+
+
+MOST = 3.0  # no loss is slower than this many times mse over the same columns
+
+
+def catalogue(name: str, data: Dataset, columns: tuple[str, ...], *losses: str) -> Case:
+    """Return the case of losses that read the same columns as mse does in it."""
+    reference = Contender("mse", _value("mse", columns), data, answer="finite")
+    others = tuple(Contender(loss, _value(loss, columns), data, answer="finite") for loss in losses)
+    judgements = tuple(Judgement(loss, "mse", MOST) for loss in losses)
+    what = f"eval LOSS -q {' '.join(columns)} beside mse over the same columns"
+    return Case(f"losses-{name}", what, (reference, *others), judgements, rounds=3)
+
+
+def _value(loss: str, columns: tuple[str, ...]) -> tuple[str, ...]:
+    return ("{python}", "-m", "lossctl", "eval", loss, "{file}", "-q", *columns)
+
+
+def pairs(name: str, data: Dataset, pairs: dict[str, tuple[str, ...]], mse: str) -> Case:
+    """Return the case of losses that read as many columns as mse does, but in their own roles."""
+    reference = Contender("mse", _value("mse", tuple(mse.split())), data, answer="finite")
+    others = tuple(Contender(n, _value(n, c), data, answer="finite") for n, c in pairs.items())
+    judgements = tuple(Judgement(loss, "mse", MOST) for loss in pairs)
+    what = "eval LOSS -q beside mse over as many columns"
+    return Case(f"losses-{name}", what, (reference, *others), judgements, rounds=3)
 
 
 CASES = (
@@ -242,5 +268,75 @@ CASES = (
         (versus("numpy", 2.0, 1.0),),
         rounds=9,
         array_rows=50 * MILLION,
+    ),
+    catalogue(
+        "real",
+        PLAIN_10,
+        (),
+        *("mae", "rmse", "mean_bias", "median_ae", "max_error", "r2", "explained_variance"),
+        *("huber", "smooth_l1", "pseudo_huber", "log_cosh", "fair", "cauchy"),
+        *("epsilon_insensitive", "quantile:q=0.9", "expectile:q=0.9", "mape", "smape", "wape"),
+    ),
+    catalogue(
+        "positive",
+        Dataset("positive", 10 * MILLION),
+        (),
+        *("msle", "rmsle", "poisson_nll", "poisson_deviance", "gamma_deviance", "gamma_nll"),
+        *("tweedie_deviance", "tweedie_nll"),
+    ),
+    catalogue(
+        "binary",
+        Dataset("binary", 10 * MILLION),
+        (),
+        *("bce", "brier", "focal", "zero_one"),
+    ),
+    catalogue(
+        "logits",
+        Dataset("logits", 10 * MILLION),
+        (),
+        *("bce_with_logits", "focal_with_logits", "hinge", "squared_hinge", "exponential"),
+        "poisson_nll_with_log",
+    ),
+    catalogue(
+        "classes",
+        Dataset("classes", 10 * MILLION),
+        ("-y", "label", "-p", "p_*"),
+        *("cce", "perplexity", "brier", "focal", "zero_one"),
+    ),
+    catalogue(
+        "scores",
+        Dataset("scores", 10 * MILLION),
+        ("-y", "label", "-p", "p_*"),
+        *("cce_with_logits", "focal_with_logits", "categorical_hinge", "multiclass_hinge"),
+    ),
+    catalogue(
+        "shares",
+        Dataset("shares", 10 * MILLION),
+        ("-y", "y_*", "-p", "p_*"),
+        *("cross_entropy", "kl_divergence", "js_divergence", "cosine_distance"),
+    ),
+    pairs(
+        "shares-more",
+        Dataset("shares", 10 * MILLION),
+        {"nll": ("-y", "y_*", "-p", "l_*")},
+        "-y y_* -p l_*",
+    ),
+    pairs(
+        "entropy",
+        Dataset("shares", 10 * MILLION),
+        {"entropy": ("-p", "p_*")},
+        "-y p_ant,p_bee -p p_bee,p_cat",
+    ),
+    pairs(
+        "forecast",
+        Dataset("forecast", 10 * MILLION),
+        {"gaussian_nll": (), "interval_score": ()},
+        "-y y,mean -p mean,variance",
+    ),
+    pairs(
+        "ensemble",
+        Dataset("ensemble", 10 * MILLION),
+        {"crps": ("-p", "m_*")},
+        "-y y,m_1,m_2,m_3 -p m_1,m_2,m_3,m_4",
     ),
 )

@@ -14,7 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-Layout = Literal["pair", "plain", "text", "quoted", "wide"]
+Kind = Literal[
+    "positive", "binary", "logits", "classes", "scores", "shares", "forecast", "ensemble"
+]
+Layout = Literal["pair", "plain", "text", "quoted", "wide"] | Kind
 
 # Part of every file name. Raise it whenever `generate` would write something else.
 REVISION = 1
@@ -46,7 +49,10 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A data file on disk, with the mean squared error its rows were drawn to have."""
+    """A data file on disk, with the mean squared error its rows were drawn to have.
+
+    It is NaN where a file has no columns y and yhat.
+    """
 
     path: Path
     rows: int

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
 
 SEED = 20240229
 
@@ -95,12 +98,102 @@ def wide(rng: np.random.Generator, start: int, rows: int) -> pl.DataFrame:
     return pl.DataFrame(columns)
 
 
+def positive(rng: np.random.Generator, start: int, rows: int) -> pl.DataFrame:
+    """Return rows of id,y,yhat above 0, as of rates and counts."""
+    yhat = rng.lognormal(1.0, 1.0, rows)
+    y = yhat * rng.gamma(4.0, 0.25, rows) + 1e-3
+    return pl.DataFrame({"id": row_ids(start, rows), "y": y, "yhat": yhat})
+
+
+def binary(rng: np.random.Generator, start: int, rows: int) -> pl.DataFrame:
+    """Return rows of id,y,yhat with labels and probabilities."""
+    return _labels(rng, start, rows, logits=False)
+
+
+def logits(rng: np.random.Generator, start: int, rows: int) -> pl.DataFrame:
+    """Return rows of id,y,yhat with labels and logits."""
+    return _labels(rng, start, rows, logits=True)
+
+
+def _labels(rng: np.random.Generator, start: int, rows: int, *, logits: bool) -> pl.DataFrame:
+    z = rng.normal(0.0, 2.0, rows)
+    p = np.clip(1.0 / (1.0 + np.exp(-z)), 1e-5, 1.0 - 1e-5)
+    y = (rng.uniform(0.0, 1.0, rows) < p).astype(np.int64)
+    return pl.DataFrame({"id": row_ids(start, rows), "y": y, "yhat": z if logits else p})
+
+
+CLASSES = ("ant", "bee", "cat")
+
+
+def _class_frame(rng: np.random.Generator, rows: int, *, scores: bool) -> pl.DataFrame:
+    z = rng.normal(0.0, 1.5, (rows, len(CLASSES)))
+    p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+    label = pl.Series(CLASSES).gather(rng.integers(0, len(CLASSES), rows))
+    x = z if scores else _rounded_shares(p)
+    return pl.DataFrame({"label": label, **{f"p_{n}": x[:, k] for k, n in enumerate(CLASSES)}})
+
+
+def _rounded_shares(p: Floats) -> Floats:
+    """Return shares above 0 with the decimals that are written, which still sum to 1."""
+    rounded = np.clip(np.round(p, DECIMALS), 1e-5, None)
+    rounded[:, 0] = 1.0 - rounded[:, 1:].sum(axis=1)
+    return np.clip(rounded, 1e-5, None)
+
+
+def classes(rng: np.random.Generator, _start: int, rows: int) -> pl.DataFrame:
+    """Return rows of a label and the probabilities of three classes."""
+    return _class_frame(rng, rows, scores=False)
+
+
+def scores(rng: np.random.Generator, _start: int, rows: int) -> pl.DataFrame:
+    """Return rows of a label and the logits of three classes."""
+    return _class_frame(rng, rows, scores=True)
+
+
+def shares(rng: np.random.Generator, _start: int, rows: int) -> pl.DataFrame:
+    """Return rows of two distributions over three outcomes, and the logarithms of the second."""
+    columns = {}
+    for name in ("y", "p"):
+        z = rng.normal(0.0, 1.0, (rows, len(CLASSES)))
+        x = _rounded_shares(np.exp(z) / np.exp(z).sum(axis=1, keepdims=True))
+        columns.update({f"{name}_{n}": x[:, k] for k, n in enumerate(CLASSES)})
+    columns.update({f"l_{n}": np.minimum(np.log(columns[f"p_{n}"]), 0.0) for n in CLASSES})
+    return pl.DataFrame(columns)
+
+
+def forecast(rng: np.random.Generator, _start: int, rows: int) -> pl.DataFrame:
+    """Return rows of y, a mean and a variance, and the bounds of an interval."""
+    y = rng.normal(0.0, 100.0, rows)
+    mean = y + rng.normal(0.0, 10.0, rows)
+    variance = rng.uniform(50.0, 150.0, rows)
+    width = 1.64 * np.sqrt(variance)
+    return pl.DataFrame(
+        {"y": y, "mean": mean, "variance": variance, "lower": mean - width, "upper": mean + width}
+    )
+
+
+def ensemble(rng: np.random.Generator, _start: int, rows: int) -> pl.DataFrame:
+    """Return rows of y and an ensemble of four members."""
+    y = rng.normal(0.0, 100.0, rows)
+    return pl.DataFrame(
+        {"y": y, **{f"m_{k}": y + rng.normal(0.0, 10.0, rows) for k in range(1, 5)}}
+    )
+
+
 LAYOUTS: dict[str, Callable[[np.random.Generator, int, int], pl.DataFrame]] = {
     "pair": pair,
     "plain": plain,
     "text": text,
     "quoted": quoted,
     "wide": wide,
+    "positive": positive,
+    "binary": binary,
+    "logits": logits,
+    "classes": classes,
+    "scores": scores,
+    "shares": shares,
+    "forecast": forecast,
+    "ensemble": ensemble,
 }
 
 
@@ -111,10 +204,12 @@ def write(layout: str, rows: int, path: Path) -> float:
     with path.open("wb") as file:
         for start in range(0, rows, BLOCK):
             frame = LAYOUTS[layout](rng, start, min(BLOCK, rows - start))
-            error = frame["yhat"].to_numpy() - frame["y"].to_numpy()
-            squares.append(float(np.sum(error * error)))
+            if "yhat" in frame.columns:
+                error = np.round(frame["yhat"].to_numpy(), DECIMALS)
+                error -= np.round(frame["y"].to_numpy(), DECIMALS)
+                squares.append(float(np.sum(error * error)))
             frame.write_csv(file, include_header=start == 0, float_precision=DECIMALS)
-    return math.fsum(squares) / rows
+    return math.fsum(squares) / rows if squares else math.nan
 
 
 if __name__ == "__main__":

@@ -135,6 +135,10 @@ def check_answer(contender: Contender, output: str, file: Prepared, out: Path) -
             case "table":
                 check_table(contender.name, file.path, out)
                 return
+            case "finite":
+                if not math.isfinite(float(output)):
+                    raise BenchError(f"{contender.name} found {output.strip()} in {file.path}")
+                return
             case "none":
                 return
     except (ValueError, TypeError, KeyError) as error:
