@@ -222,6 +222,8 @@ def score(task: Task, batch: Batch) -> Scores:
     batch, dropped = _without(batch, _dropped(task, batch))
     loss = task.bound.loss
     pred = _stack(batch, task.columns.pred)
+    if task.form == "ensemble":
+        pred = pred.reshape(batch.size, -1, order="F")
     y = _truth(task, batch)
     marks = NO_MARKS
     if y is not None and loss.labels == "signed" and task.form == "elementwise":

@@ -15,6 +15,7 @@ have that error.
 from __future__ import annotations
 
 import math
+from itertools import zip_longest
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -52,9 +53,7 @@ class Sums(NamedTuple):
 
     def join(self, other: Sums) -> Sums:
         """Return the sums of both."""
-        extra = tuple(map(sum, zip(self.extra, other.extra, strict=True)))
-        if not self.extra or not other.extra:
-            extra = self.extra or other.extra
+        extra = tuple(a + b for a, b in zip_longest(self.extra, other.extra, fillvalue=0))
         return Sums(self.weight + other.weight, self.loss + other.loss, extra)
 
 

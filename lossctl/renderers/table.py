@@ -92,7 +92,11 @@ def _heading(report: Report) -> Text:
 
 def _columns(result: Result) -> str:
     parts = []
-    for name, found in (("y", result.columns["y"]), ("ŷ", result.columns["pred"])):
+    named = [("y", result.columns["y"]), ("ŷ", result.columns["pred"])]
+    if result.columns["roles"]:
+        roles = zip(result.columns["roles"], result.columns["pred"], strict=True)
+        named = [named[0], *((role, [column]) for role, column in roles)]
+    for name, found in named:
         if found:
             shown = [short(column) for column in found]
             text = ", ".join(shown) if len(shown) <= 3 else f"{shown[0]} … {shown[-1]}"
