@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -42,7 +41,8 @@ def test_sums_of_three_factors_are_exact(rows: list[tuple[float, float, float]])
 def test_sums_of_three_factors_over_several_slices() -> None:
     rng = np.random.default_rng(0)
     w, x, y = rng.normal(0.0, 1.0, (3, 70_000)) * 10.0 ** rng.uniform(-20, 20, (3, 70_000))
-    exact = sum(map(lambda r: math.prod(map(Fraction, r)), zip(*np.array([w, x, y]).tolist())))
+    rows = np.column_stack([w, x, y]).tolist()
+    exact = sum(math.prod(map(Fraction, row)) for row in rows)
     assert Fraction(cubic_units(w, x, y), 1 << SCALE_BITS + CUBIC_SHIFT) == exact
 
 
@@ -70,8 +70,8 @@ STREAMS = {
     "normal": lambda rng, n: rng.normal(0.0, 1.0, n),
     "magnitudes": lambda rng, n: rng.normal(0.0, 1.0, n) * 10.0 ** rng.uniform(-300, 300, n),
     "ties": lambda rng, n: rng.integers(-3, 4, n).astype(float),
-    "one number": lambda rng, n: np.full(n, -0.3),
-    "two far ones": lambda rng, n: np.where(np.arange(n) % 2 == 0, 1e-300, -1e300),
+    "one number": lambda _, n: np.full(n, -0.3),
+    "two far ones": lambda _, n: np.where(np.arange(n) % 2 == 0, 1e-300, -1e300),
     "neighbours": lambda rng, n: 1.0 + rng.integers(0, 50, n) * 2.0**-52,
     "zeros": lambda rng, n: np.where(rng.integers(0, 2, n) == 0, 0.0, rng.normal(0.0, 1.0, n)),
 }
@@ -122,10 +122,9 @@ def test_the_weighted_median_has_half_of_the_weight_on_either_side(
 
 
 @pytest.fixture(name="few")
-def _few(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make medians take further passes on small data."""
     monkeypatch.setattr(order, "LIMIT", 50)
-    yield
 
 
 @pytest.fixture(name="table")
@@ -311,7 +310,7 @@ def test_perplexity_is_rounded_once(scale: float) -> None:
     data = {"y": rng.integers(0, 4, 200), **{f"p_{k}": p[:, k] for k in range(4)}}
     result = lossctl.evaluate(data, "perplexity,cce", "y", "p_*").results
     losses = lossctl.samples(data, "cce", "y", "p_*")["loss"].tolist()
-    mean = sum(map(Fraction, losses)) / 200
+    mean = sum(map(Fraction, losses), Fraction()) / 200
     assert result[0].value == float(mp.exp(mp.mpf(mean.numerator) / mean.denominator))
     assert result[0].gradient is not None
     assert result[1].gradient is not None
