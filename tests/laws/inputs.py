@@ -179,7 +179,7 @@ def _truths(bound: BoundLoss, rng: Random, yhat: Floats) -> Floats:
 def _next(x: Floats, rng: Random) -> Floats:
     """Return a neighbour of each number."""
     with np.errstate(over="ignore"):
-        return np.nextafter(x, rng.choice([-math.inf, math.inf], x.shape))
+        return np.asarray(np.nextafter(x, rng.choice([-math.inf, math.inf], x.shape)))
 
 
 def _tens(domain: Domain, rng: Random, size: int) -> Floats:
