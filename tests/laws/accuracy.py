@@ -17,6 +17,20 @@ from tests.laws.oracles import Real, Terms, exact, mp
 LARGEST = mp.mpf(2) ** 1024  # what an overflow stands for
 OVERFLOW = LARGEST - mp.mpf(2) ** 970  # from here on the nearest float64 is infinite
 
+LIMIT = 4.0
+LIMIT_OF_ALGEBRA = 2.0  # + − × ÷ √ only: no logarithm, no exponential
+ALGEBRA = """
+    mae mse rmse huber smooth_l1 pseudo_huber quantile expectile mape smape wape median_ae
+    max_error mean_bias r2 explained_variance hinge squared_hinge epsilon_insensitive
+    categorical_hinge multiclass_hinge brier zero_one interval_score crps nll
+"""
+ALGEBRAIC = frozenset(ALGEBRA.split())
+
+
+def limit(name: str) -> float:
+    """Return the error in ulp that a loss may make."""
+    return LIMIT_OF_ALGEBRA if name in ALGEBRAIC else LIMIT
+
 
 @dataclass(frozen=True, order=True)
 class Error:
@@ -80,14 +94,15 @@ def _short(x: Any) -> str:
 
 
 @cache
-def worst_error(name: str) -> Worst:
-    """Return the worst errors of one loss."""
+def worst_error(name: str, seeds: int = 1) -> Worst:
+    """Return the worst errors of one loss over the samples of so many seeds."""
     value = slope = Error()
     judged = 0
-    for sample in samples(find(name)):
-        for of_value, of_slope in errors(sample):
-            value, slope = max(value, of_value), max(slope, of_slope)
-            judged += 1 + sample.yhat[0].size
+    for seed in range(seeds):
+        for sample in samples(find(name), seed):
+            for of_value, of_slope in errors(sample):
+                value, slope = max(value, of_value), max(slope, of_slope)
+                judged += 1 + sample.yhat[0].size
     return Worst(value, slope, judged)
 
 

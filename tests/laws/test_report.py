@@ -15,7 +15,7 @@ import lossctl
 from lossctl.losses import all_losses
 from lossctl.report import LEVELS
 from lossctl.sources import arrays
-from tests.laws.problems import CLASSES, Problem, figures, problems
+from tests.laws.problems import CLASSES, ONE_TRUTH, Problem, figures, problems
 
 Floats = NDArray[np.float64]
 
@@ -29,11 +29,14 @@ def scored(case: Problem) -> tuple[Floats, Floats]:
     y: Any = None
     if case.form == "labelled":
         y = np.array([CLASSES.index(label) for label in case.table["y"]])
-        y = y if case.bound.loss.kind == "classes" else np.eye(len(CLASSES))[y]
+        classes = case.bound.loss.form(len(CLASSES)) == "classes"
+        y = y if classes else np.eye(len(CLASSES))[y]
+    elif case.form in ONE_TRUTH:
+        y = case.table["y_ant"]
     elif case.y is not None:
         y = np.column_stack([case.table[f"y_{name[2:]}"] for name in case.predictions])
     if case.form == "one":
-        value, slope = case.bound.both(y[:, 0], yhat[:, 0])
+        value, slope = case.bound.both(y, yhat[:, 0])
         return value, slope()[:, np.newaxis]
     value, slope = case.bound.both(y, yhat)
     return value, slope()

@@ -1,0 +1,1 @@
+"""How far every loss is from the real-number formula: ``python -m tests.accuracy``."""
