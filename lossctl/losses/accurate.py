@@ -6,8 +6,11 @@ Knuth, "The Art of Computer Programming", volume 2, 4.2.2.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lossctl.losses.registry import Floats
+
+Rows = NDArray[np.bool_]
 
 SPLITTER = 2.0**27 + 1.0
 LN2_HIGH = 0.6931471805592082  # 40 bits, so that a whole number of them is exact
@@ -26,6 +29,14 @@ def two_sum(a: Floats | float, b: Floats | float) -> tuple[Floats, Floats]:
     return high, (a - (high - shadow)) + (b - shadow)
 
 
+def difference(yhat: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """Return e = ŷ − y and what rounding it lost, 0 where e overflows."""
+    e, lost = two_sum(yhat, -y)
+    if not np.isfinite(lost).all():
+        lost = np.where(np.isfinite(lost), lost, 0.0)
+    return e, lost
+
+
 def two_product(a: Floats | float, b: Floats | float) -> tuple[Floats, Floats]:
     """Return a · b and what it lost: exact for factors below 2⁹⁹⁰ and products above 2⁻⁹⁶⁰."""
     high = np.multiply(a, b)
@@ -39,6 +50,26 @@ def _split(x: Floats | float) -> tuple[Floats, Floats]:
     scaled = np.multiply(x, SPLITTER)
     high = scaled - (scaled - x)
     return high, x - high
+
+
+def quotient(a: Floats, lost: Floats, b: Floats | float) -> tuple[Floats, Floats]:
+    """Return (a + lost) / b as a pair; a and b as two_product wants them."""
+    high = a / b
+    product, rest = two_product(high, b)
+    return high, (((a - product) - rest) + lost) / b
+
+
+def plus(main: Floats, little: Floats) -> Floats:
+    """Return main + little, main where it is infinite, whatever became of the little there."""
+    total = main + little
+    return np.where(np.isinf(main), main, total) if np.isnan(total).any() else total
+
+
+def replaced(x: Floats, rows: Rows, by: Floats) -> Floats:
+    """Return x with other numbers in some rows."""
+    result = np.array(x)
+    result[rows] = by
+    return result
 
 
 def x_minus_log1p(x: Floats, low: Floats | float = 0.0) -> Floats:
