@@ -73,26 +73,37 @@ def replaced(x: Floats, rows: Rows, by: Floats) -> Floats:
 
 
 def x_minus_log1p(x: Floats, low: Floats | float = 0.0) -> Floats:
-    """Return x − ln(1 + x) for x > −1, within 1.5 ulp; ∞ at ∞ and −1.
+    """Return x − ln(1 + x) for an array of x > −1, within 1.5 ulp; ∞ at ∞ and −1.
 
     ``low`` is what x lacks of the number that is meant. Near 0 the two terms cancel; a series in
-    s = x/(2 + x) has no such terms (the reduction of fdlibm's log1p). Elsewhere 1 + x is a power
-    of two times 1 + f, and x − ln(1 + x) = (x − f − k ln 2) + (f − ln(1 + f)).
+    s = x/(2 + x) has no such terms (the reduction of fdlibm's log1p). Further off 1 + x is 2ᵏ
+    times 1 + f, and x − ln(1 + x) = (x − f − k ln 2) + (f − ln(1 + f)).
     """
     change: Floats | float = 0.0
     if np.ndim(low) or low:
         change = low * (x / (1.0 + x))
-        change = np.where(np.isfinite(change), change, 0.0)
-    near = (x >= -0.5) & (x <= 0.5)
-    if near.all():
+        if not np.isfinite(change).all():
+            change = np.where(np.isfinite(change), change, 0.0)
+    close = x < 4.0
+    if close.all():
+        return _cancelling(x, change)
+    result = np.where(x == np.inf, x, x - np.log1p(x) + change)
+    if close.any():
+        some = change[close] if isinstance(change, np.ndarray) else change
+        result[close] = _cancelling(x[close], some)
+    return result
+
+
+def _cancelling(x: Floats, change: Floats | float) -> Floats:
+    """Return x − ln(1 + x) + change for x below 4."""
+    far = (x < -0.5) | (x > 0.5)
+    if not far.any():
         return _near_zero(x, change)
-    far = ~near
     shift, f = _reduce(x[far])
-    reduced = x.copy()
-    reduced[far] = f
-    result = _near_zero(reduced, change)
+    result = _near_zero(replaced(x, far, f), change)
     result[far] = shift[0] + (shift[1] + result[far])
-    result[(x == np.inf) | (x <= -1.0)] = np.inf
+    if np.isnan(result).any():
+        result = np.where(x <= -1.0, np.inf, result)
     return result
 
 

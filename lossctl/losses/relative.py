@@ -73,20 +73,20 @@ def smape(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     [1.0, 0.0]
     """
     e = yhat - y
-    size = np.abs(y) + np.abs(yhat)
-    value = np.where(size == 0.0, 0.0, 2.0 * np.abs(e / size))
-    far = np.isinf(size)
+    a, b = np.abs(y), np.abs(yhat)
+    far = np.isinf(a + b)
     if far.any():  # a quarter of both has the same quotient
-        a, b = yhat[far] / 4.0, y[far] / 4.0
-        value = replaced(value, far, 2.0 * np.abs((a - b) / (np.abs(a) + np.abs(b))))
+        y, yhat = np.where(far, y / 4.0, y), np.where(far, yhat / 4.0, yhat)
+        a, b = np.abs(y), np.abs(yhat)
+    distance, short = difference(yhat, y)
+    size, lost = two_sum(a, b)
+    share = np.abs(distance) / size
+    value = 2.0 * (share + (np.sign(e) * short - share * lost) / size)
+    value = np.where(size == 0.0, 0.0, value)
 
     def slope() -> Floats:
-        a, b = np.abs(y), np.abs(yhat)
-        if far.any():
-            a, b = np.where(far, a / 4.0, a), np.where(far, b / 4.0, b)
-        total, lost = two_sum(a, b)
         y_part, y_power = np.frexp(a)
-        part, power = np.frexp(total)
+        part, power = np.frexp(size)
         square = part * part + 2.0 * part * np.ldexp(lost, -power)
         steep = np.ldexp(y_part / square, y_power - 2 * power + np.where(far, 0, 2))
         return np.where(np.sign(y) * np.sign(yhat) > 0.0, np.sign(e) * steep, 0.0)
@@ -202,12 +202,13 @@ def _log_ratio(y: Floats, yhat: Floats) -> Floats:
     Towards r = −1 the logarithm would magnify the rounding of r; above 0 it never does.
     """
     e, lost = difference(yhat, y)
-    scale = np.where(np.maximum(y, yhat) > 1e200, 2.0**-300, 1.0)
-    size, lost = np.abs(e) * scale, np.sign(e) * lost * scale
-    low = np.minimum(y, yhat)
+    size, lost, low = np.abs(e), np.sign(e) * lost, np.minimum(y, yhat)
     base = 1.0 + low
-    base_lost = np.where(low > 1.0, 1.0 - (base - low), low - (base - 1.0)) * scale
-    base = base * scale
+    base_lost = np.where(low > 1.0, 1.0 - (base - low), low - (base - 1.0))
+    huge = size + base > 1e200
+    if huge.any():
+        scale = np.where(huge, 2.0**-300, 1.0)
+        size, lost, base, base_lost = size * scale, lost * scale, base * scale, base_lost * scale
     r = size / base
     _, rest = quotient(size, lost - r * base_lost, base)
     change = rest / (1.0 + r)
@@ -218,4 +219,5 @@ def _log_ratio(y: Floats, yhat: Floats) -> Floats:
         # where a scaled base of 1 or less has lost bits, 1 + r is r all the same
         ratio = np.abs(e[far]) * 2.0**-100 / (1.0 + low[far])
         result = replaced(result, far, np.log(ratio) + 100.0 * math.log(2.0))
-    return np.sign(e) * result
+    signed: Floats = np.sign(e) * result
+    return signed

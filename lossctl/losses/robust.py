@@ -22,7 +22,7 @@ from lossctl.losses.accurate import (
     x_minus_log1p,
 )
 from lossctl.losses.domain import NOT_NEGATIVE, POSITIVE
-from lossctl.losses.registry import Floats, Slope, loss
+from lossctl.losses.registry import Flags, Floats, Slope, loss
 
 Scale = Annotated[float, POSITIVE]
 Width = Annotated[float, NOT_NEGATIVE]
@@ -140,11 +140,21 @@ def _pseudo_huber(e: Floats, lost: Floats, delta: float) -> tuple[Floats, Slope]
     near = size <= delta
     smaller = np.minimum(size, delta)
     ratio = smaller / np.maximum(size, delta)
-    root = np.sqrt(1.0 + ratio * ratio)
-    pull = smaller / root
+    square = ratio * ratio
+    excess = square / (1.0 + np.sqrt(1.0 + square))  # √(1 + t²) − 1
     # e²/(1 + √(1 + t²)), which has no difference; beyond δ in terms of 1/t
-    value = smaller * (size / (root + np.where(near, 1.0, ratio)))
-    return plus(value, np.sign(e) * lost * pull), lambda: np.copysign(pull, e) + 0.0
+    whole, rest = np.where(near, 2.0, 1.0), np.where(near, excess, ratio + excess)
+    base = whole + rest
+    quot = size / base
+    short = quot * (((whole - base) + rest) / base)
+    pull = smaller / (1.0 + excess)
+    value = plus(smaller * quot, np.sign(e) * lost * pull - smaller * short)
+
+    def slope() -> Floats:
+        root = 1.0 + excess
+        return np.copysign(pull - pull * (((1.0 - root) + excess) / root), e) + 0.0
+
+    return value, slope
 
 
 @loss("logcosh", "log_cosh_error", task="regression")
@@ -209,13 +219,8 @@ def fair(y: Floats, yhat: Floats, *, c: Scale = 1.0) -> tuple[Floats, Slope]:
 
 def _fair(e: Floats, lost: Floats, c: float) -> tuple[Floats, Slope]:
     size = np.abs(e)
-    unit, power = math.frexp(c)
-    scaled = np.ldexp(size, -power)  # so that nothing overflows on the way
-    t = scaled / unit
-    middle = (t > 2.0**-57) & (t < 2.0**70)
-    safe = np.where(middle, scaled, 0.0)
-    t, rest = quotient(safe, np.where(middle, np.ldexp(np.sign(e) * lost, -power), 0.0), unit)
-    value = np.ldexp(unit * (unit * x_minus_log1p(t, rest)), 2 * power)
+    t, rest, middle, unit, power = _in_scales(size, np.sign(e) * lost, c, 2.0**57, 2.0**70)
+    value = _shift(unit * (unit * x_minus_log1p(t, rest)), 2 * power)
     if not middle.all():
         value = np.where(middle, value, np.where(size < c, 0.5 * e * e, c * size))
 
@@ -254,19 +259,15 @@ def cauchy(y: Floats, yhat: Floats, *, c: Scale = 1.0) -> tuple[Floats, Slope]:
 
 def _cauchy(e: Floats, lost: Floats, c: float) -> tuple[Floats, Slope]:
     size = np.abs(e)
-    unit, power = math.frexp(c)
-    scaled = np.ldexp(size, -power)
-    t = scaled / unit
-    middle = (t > 2.0**-28) & (t < 2.0**28)
-    safe = np.where(middle, scaled, 0.0)
-    t, rest = quotient(safe, np.where(middle, np.ldexp(np.sign(e) * lost, -power), 0.0), unit)
+    t, rest, middle, unit, power = _in_scales(size, np.sign(e) * lost, c, 2.0**28, 2.0**28)
     square, square_lost = two_product(t, t)
     log = np.log1p(square) + (square_lost + 2.0 * t * rest) / (1.0 + square)
     if not middle.all():
         part, exponent = np.frexp(size)
-        wide = 2.0 * (np.log(part / unit) + (exponent - power) * math.log(2.0))
+        c_part, c_exponent = math.frexp(c)
+        wide = 2.0 * (np.log(part / c_part) + (exponent - c_exponent) * math.log(2.0))
         log = np.where(size > c, np.where(middle, log, wide), log)
-    value = np.ldexp(0.5 * unit * (unit * log), 2 * power)
+    value = _shift(0.5 * unit * (unit * log), 2 * power)
     if not middle.all():
         value = np.where(middle | (size > c), value, 0.5 * e * e)
 
@@ -310,6 +311,26 @@ def epsilon_insensitive(y: Floats, yhat: Floats, *, epsilon: Width = 0.1) -> tup
         part, part_lost = difference(yhat[far] / 4.0, y[far] / 4.0)
         beyond = replaced(beyond, far, 4.0 * _beyond(part, part_lost, epsilon / 4.0))
     return np.maximum(beyond, 0.0), lambda: np.where(beyond > 0.0, np.sign(e), 0.0)
+
+
+def _in_scales(
+    size: Floats, lost: Floats, c: float, below: float, above: float
+) -> tuple[Floats, Floats, Flags, float, int]:
+    """Return t = (|e| + lost)/c as a pair, 0 where t is not within 1/below and above, and where.
+
+    c comes back as unit · 2ᵖᵒʷᵉʳ, such that nothing overflows or vanishes on the way.
+    """
+    unit, power = (c, 0) if 1e-100 < c < 1e100 else math.frexp(c)
+    scaled, lost = _shift(size, -power), _shift(lost, -power)
+    middle = (scaled > unit / below) & (scaled < unit * above)
+    if not middle.all():
+        scaled, lost = np.where(middle, scaled, 0.0), np.where(middle, lost, 0.0)
+    return *quotient(scaled, lost, unit), middle, unit, power
+
+
+def _shift(x: Floats, power: int) -> Floats:
+    """Return x · 2ᵖᵒʷᵉʳ."""
+    return np.ldexp(x, power) if power else x
 
 
 def _beyond(e: Floats, lost: Floats, epsilon: float) -> Floats:
