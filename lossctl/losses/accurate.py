@@ -90,7 +90,7 @@ def x_minus_log1p(x: Floats, low: Floats | float = 0.0) -> Floats:
     result = np.where(x == np.inf, x, x - np.log1p(x) + change)
     if close.any():
         some = change[close] if isinstance(change, np.ndarray) else change
-        result[close] = _cancelling(x[close], some)
+        result = replaced(result, close, _cancelling(x[close], some))
     return result
 
 
@@ -101,7 +101,7 @@ def _cancelling(x: Floats, change: Floats | float) -> Floats:
         return _near_zero(x, change)
     shift, f = _reduce(x[far])
     result = _near_zero(replaced(x, far, f), change)
-    result[far] = shift[0] + (shift[1] + result[far])
+    result = replaced(result, far, shift[0] + (shift[1] + result[far]))
     if np.isnan(result).any():
         result = np.where(x <= -1.0, np.inf, result)
     return result

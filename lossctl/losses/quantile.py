@@ -90,7 +90,7 @@ def expectile(y: Floats, yhat: Floats, *, q: Level = 0.5) -> tuple[Floats, Slope
         value = replaced(value, far, 16.0 * ((part * (a - b)) * (a - b)))
 
     def slope() -> Floats:
-        steep = 2.0 * (side * e)
+        steep = 2.0 * (side * e) + 0.0
         over = np.isinf(e)
         if over.any():
             steep = replaced(steep, over, 8.0 * (side[over] * (yhat[over] / 4.0 - y[over] / 4.0)))

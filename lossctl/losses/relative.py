@@ -8,6 +8,7 @@ import numpy as np
 from lossctl.losses.accurate import difference, quotient, replaced, two_sum
 from lossctl.losses.domain import NONZERO, Choice, Interval
 from lossctl.losses.registry import Floats, Slope, loss
+from lossctl.losses.rows import times
 
 ABOVE_MINUS_ONE = Interval(-1.0, math.inf, "neither")
 Zero = Annotated[str, Choice(("error", "skip"))]
@@ -89,7 +90,7 @@ def smape(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
         part, power = np.frexp(size)
         square = part * part + 2.0 * part * np.ldexp(lost, -power)
         steep = np.ldexp(y_part / square, y_power - 2 * power + np.where(far, 0, 2))
-        return np.where(np.sign(y) * np.sign(yhat) > 0.0, np.sign(e) * steep, 0.0)
+        return np.where(np.sign(y) * np.sign(yhat) > 0.0, times(np.sign(e), steep), 0.0)
 
     return value, slope
 

@@ -71,7 +71,7 @@ def _huber(e: Floats, lost: Floats, delta: float) -> tuple[Floats, Slope]:
     size = np.abs(e)
     reach, rest = two_sum(size, -0.5 * delta)
     line = plus(delta * reach, delta * (rest + np.sign(e) * lost))
-    return np.where(size <= delta, 0.5 * e * e, line), lambda: np.clip(e, -delta, delta)
+    return np.where(size <= delta, 0.5 * e * e, line), lambda: np.clip(e, -delta, delta) + 0.0
 
 
 @loss("smooth_l1_loss", task="regression")
@@ -106,7 +106,7 @@ def _smooth_l1(e: Floats, lost: Floats, beta: float) -> tuple[Floats, Slope]:
     ratio = np.clip(e / beta, -1.0, 1.0)
     reach, rest = two_sum(size, -0.5 * beta)
     line = reach + (rest + np.sign(e) * lost)
-    return np.where(size < beta, ratio * (0.5 * e) + ratio * lost, line), lambda: ratio
+    return np.where(size < beta, ratio * (0.5 * e) + ratio * lost, line), lambda: ratio + 0.0
 
 
 @loss("pseudo_huber_loss", "pseudohubererror", "mphe", task="regression")
@@ -189,7 +189,7 @@ def log_cosh(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
         series += coefficient
     near = square * series + size * (1.0 - square / 3.0) * lost
     far = (size - LN2_HIGH) + (np.log1p(np.exp(-2.0 * size)) - LN2_LOW + lost)
-    return np.where(size <= 0.75, near, far), lambda: np.tanh(e)
+    return np.where(size <= 0.75, near, far), lambda: np.tanh(e) + 0.0
 
 
 @loss("fair_loss", task="regression")
