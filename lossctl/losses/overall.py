@@ -21,7 +21,7 @@ def mean_bias(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     Elsewhere:  Some take y − ŷ: the sign turns around. In hydrology 100 · Σe / Σy is "percent
                 bias".
     Example:    $ lossctl mean_bias sample_data/diabetes.csv -q --precision 6
-                ?
+                -0.159493
     Source:     Willmott, "Some comments on the evaluation of model performance" (1982).
 
     >>> import numpy as np

@@ -36,7 +36,7 @@ def quantile(y: Floats, yhat: Floats, *, q: Level = 0.5) -> tuple[Floats, Slope]
                 quantile), LightGBM quantile (alpha, default 0.9), XGBoost reg:quantileerror
                 (quantile_alpha). GluonTS doubles it and sums over rows. torch has none.
     Example:    $ lossctl quantile:q=0.9 sample_data/diabetes.csv -p q90 -q --precision 6
-                ?
+                9.85821
     Source:     Koenker and Bassett, "Regression quantiles" (1978).
 
     >>> import numpy as np
@@ -73,7 +73,7 @@ def expectile(y: Floats, yhat: Floats, *, q: Level = 0.5) -> tuple[Floats, Slope
     Elsewhere:  XGBoost reg:expectileerror, CatBoost Expectile (alpha = q). Some double it, so
                 that q = 0.5 is mse.
     Example:    $ lossctl expectile:q=0.9 sample_data/diabetes.csv -p q90 -q --precision 6
-                ?
+                917.193
     Source:     Newey and Powell, "Asymmetric least squares estimation and testing" (1987).
 
     >>> import numpy as np

@@ -33,7 +33,7 @@ def mape(y: Floats, yhat: Floats, *, zero: Zero = "error") -> tuple[Floats, Slop
                 where y is 0 (1e15 comes out), XGBoost returns ∞, LightGBM and CatBoost divide by
                 max(1, |y|), others drop the row. Keras returns percent.
     Example:    $ lossctl mape sample_data/diabetes.csv -q --precision 6
-                ?
+                0.396502
     Source:     Hyndman and Koehler, "Another look at measures of forecast accuracy" (2006).
 
     >>> import numpy as np
@@ -66,7 +66,7 @@ def smape(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     Elsewhere:  The range is [0, 2] here and in torchmetrics, [0, 200] in the M4 competition and
                 in CatBoost, [0, 1] without the 2; 0/0 is NaN in some.
     Example:    $ lossctl smape sample_data/diabetes.csv -q --precision 6
-                ?
+                0.321399
     Source:     Makridakis, "Accuracy measures: theoretical and practical concerns" (1993).
 
     >>> import numpy as np
@@ -155,7 +155,7 @@ def msle(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
                 negative numbers to a small positive one in silence; scikit-learn refuses what
                 is at or below −1, as lossctl does), XGBoost reg:squaredlogerror (with ½).
     Example:    $ lossctl msle sample_data/diabetes.csv -q --precision 6
-                ?
+                0.179446
     Source:     scikit-learn user guide, "Mean squared logarithmic error".
 
     >>> import numpy as np
@@ -187,7 +187,7 @@ def rmsle(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     Elsewhere:  scikit-learn root_mean_squared_log_error (several outputs: the mean of the roots;
                 here the root of the mean), XGBoost eval_metric rmsle.
     Example:    $ lossctl rmsle sample_data/diabetes.csv -q --precision 6
-                ?
+                0.42361
     Source:     scikit-learn user guide, "Mean squared logarithmic error".
 
     >>> import numpy as np
