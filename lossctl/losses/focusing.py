@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lossctl.losses.labels import plus_exactly, times_exactly
+from lossctl.losses.labels import times_exactly
 from lossctl.losses.registry import Floats
 from lossctl.losses.rows import product, times
 
@@ -46,18 +46,22 @@ class Doubt(NamedTuple):
 
     def factors(self, gamma: float) -> tuple[Floats, Floats, Floats]:
         """Return three factors of b^γ, none of which vanishes where something might lift it."""
-        half = self.b ** (0.5 * gamma)
-        half += half * (0.5 * gamma * self.more)
+        first = self.b**gamma
+        first += first * (gamma * self.more)
+        second = third = np.ones_like(first)
+        faint = first < FAINT
+        if faint.any():
+            half = self.b ** (0.5 * gamma)
+            half += half * (0.5 * gamma * self.more)
+            first, second = np.where(faint, half, first), np.where(faint, half, second)
         near = self.m < NEAR
-        if not near.any():
-            return half, half, np.ones_like(half)
-        h, c = self._exponent(gamma)
-        last = np.exp(-np.maximum(h - 1000.0, 0.0))
-        return (
-            np.where(near, np.exp(-np.minimum(h, 500.0)), half),
-            np.where(near, np.exp(-np.clip(h - 500.0, 0.0, 500.0)), half),
-            np.where(near, last + last * np.expm1(-c), 1.0),
-        )
+        if near.any():
+            h, c = self._exponent(gamma)
+            last = np.exp(-np.maximum(h - 1000.0, 0.0))
+            first = np.where(near, np.exp(-np.minimum(h, 500.0)), first)
+            second = np.where(near, np.exp(-np.clip(h - 500.0, 0.0, 500.0)), second)
+            third = np.where(near, last + last * np.expm1(-c), third)
+        return first, second, third
 
     def _exponent(self, gamma: float) -> tuple[Floats, Floats]:
         """Return −ln b · γ as a number and a small rest, where m is small."""
@@ -105,6 +109,7 @@ def exp_exactly(x: Floats, low: Floats | float = 0.0) -> tuple[Floats, Floats]:
 
     x = n ln 2 + j/64 + s, and e^(j/64) comes from a table.
     """
+    low = np.where(x > -800.0, low, 0.0)
     x = np.maximum(x, -800.0)
     n = np.rint(x * (1.0 / np.log(2.0)))
     s = x - n * LN2_HIGH

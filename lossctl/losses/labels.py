@@ -19,7 +19,11 @@ def sides(y: Floats, smoothing: float) -> tuple[Floats, Floats]:
     not_y = 1.0 - y
     if not smoothing:
         return y, not_y
-    return y + smoothing * (0.5 - y), not_y + smoothing * (y - 0.5)
+    pulled, slack = times_exactly(y, smoothing)
+    return (
+        total_of(y, 0.5 * smoothing, -pulled, -slack),
+        total_of(1.0 - np.zeros_like(y), -y, -0.5 * smoothing, pulled, slack),
+    )
 
 
 def expected(t: Floats, if_1: Floats, not_t: Floats, if_0: Floats) -> Floats:
@@ -29,7 +33,18 @@ def expected(t: Floats, if_1: Floats, not_t: Floats, if_0: Floats) -> Floats:
 
 def smooth(t: Floats, smoothing: float, classes: int) -> Floats:
     """Return t(1 − ε) + ε/K."""
-    return t * (1.0 - smoothing) + smoothing / classes if smoothing else t
+    return total_of(*_smoothed(t, smoothing, classes)) if smoothing else t
+
+
+def _smoothed(
+    t: Floats, smoothing: float, classes: int
+) -> tuple[Floats, Floats, float, Floats, float]:
+    """Return terms whose sum is t(1 − ε) + ε/K, to twice the precision."""
+    pulled, slack = times_exactly(t, smoothing)
+    each = smoothing / classes
+    whole, error = times_exactly(np.array(each), float(classes))
+    rest = float((smoothing - whole) - error) / classes
+    return t, -pulled, each, -slack, rest
 
 
 def shares(y: Floats | Labels, classes: int) -> Floats:
@@ -49,15 +64,21 @@ def away(p: Floats, t: Floats, smoothing: float, classes: int) -> Floats:
     """Return p − (t(1 − ε) + ε/K), without the rounding of the smoothed share."""
     if not smoothing:
         return p - t
-    ratio = smoothing / classes
-    whole, fault = times_exactly(np.array(ratio), float(classes))
-    pulled, slack = times_exactly(t, smoothing)
-    terms = (p, -t, pulled, -ratio, slack, -((smoothing - whole) - fault) / classes)
-    total, error = np.zeros_like(p), np.zeros_like(p)
+    return total_of(p, *(-term for term in _smoothed(t, smoothing, classes)))
+
+
+def total_of(first: Floats, *terms: Floats | float) -> Floats:
+    """Return the sum of terms as if it were rounded once: errors, and errors of errors, are kept.
+
+    Source: Ogita, Rump and Oishi, "Accurate sum and dot product" (2005), SumK.
+    """
+    total, errors, rest = first, np.zeros_like(first), np.zeros_like(first)
     for term in terms:
-        total, rounding = plus_exactly(total, term)
-        error += rounding
-    return total + error
+        total, error = plus_exactly(total, term)
+        errors, error = plus_exactly(errors, error)
+        rest += error
+    total, error = plus_exactly(total, errors)
+    return total + (error + rest)
 
 
 def plus_exactly(a: Floats, b: Floats | float) -> tuple[Floats, Floats]:

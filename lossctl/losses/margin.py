@@ -14,11 +14,10 @@ from lossctl.losses.labels import (
     plus_exactly,
     sides,
     soft_shares,
+    times_exactly,
 )
 from lossctl.losses.registry import ONE_INFINITY, Floats, Slope, loss
 from lossctl.losses.rows import one_hot, pick, row_sum, times
-
-HINT = "Labels are −1 and 1, or 0 and 1."
 
 
 @loss("hinge_loss", "binary_hinge", task="binary", y=SIGNED, pred=LOGIT, labels="signed")
@@ -50,7 +49,7 @@ def hinge(y: Floats, yhat: Floats, *, label_smoothing: Smoothing = 0.0) -> tuple
     [0.75, 4.0]
     """
     t, not_t = sides(y, label_smoothing)
-    value = expected(t, np.maximum(0.0, 1.0 - yhat), not_t, np.maximum(0.0, 1.0 + yhat))
+    value = _expected(t, _shortfall(yhat), not_t, _shortfall(-yhat))
     return value, lambda: not_t * (yhat > -1.0) - t * (yhat < 1.0)
 
 
@@ -84,18 +83,18 @@ def squared_hinge(
     ([0.25, 16.0], [-1.0, 8.0])
     """
     t, not_t = sides(y, label_smoothing)
-    if_1, if_0 = np.maximum(0.0, 1.0 - yhat), np.maximum(0.0, 1.0 + yhat)
+    if_1, if_0 = _shortfall(yhat), _shortfall(-yhat)
 
     def slope() -> Floats:
-        half = times(not_t, if_0) - times(t, if_1)
+        half = times(not_t, if_0[0]) - times(t, if_1[0])
         return half + half
 
-    return _of_square(t, if_1) + _of_square(not_t, if_0), slope
-
-
-def _of_square(share: Floats, x: Floats) -> Floats:
-    """Return share · x²; a large x is multiplied twice, since its square may be beyond float64."""
-    return np.where(x > 1e100, times(times(share, x), x), times(share, x * x))
+    value = _expected(t, _square(*if_1), not_t, _square(*if_0))
+    far = np.abs(yhat) > HUGE
+    if far.any():  # where a square is beyond float64 its share need not be
+        big = times(times(t, if_1[0]), if_1[0]) + times(times(not_t, if_0[0]), if_0[0])
+        value = np.where(far, big, value)
+    return value, slope
 
 
 @loss("exponential_loss", "exp_loss", task="binary", y=SIGNED, pred=LOGIT, labels="signed")
@@ -137,7 +136,7 @@ HALF = 372.5
 def _share_of_power(share: Floats, x: Floats) -> Floats:
     """Return share · eˣ; beyond x = 700 the power may overflow where its share does not."""
     result = times(share, np.exp(x))
-    far = (x > 700.0) & (share < 1.0) & (x < np.inf)
+    far = (x > 700.0) & (share > 0.0) & (share < 1.0) & (x < np.inf)
     if far.any():
         some = np.where(far, x, 0.0)
         part = np.exp(HALF) * share * np.exp(some - 2.0 * HALF) * np.exp(HALF)
@@ -228,12 +227,12 @@ def multiclass_hinge(
 def _against_the_best(
     dense: Floats | None, y: Floats | Labels, z: Floats, floor: float
 ) -> tuple[Floats, Slope]:
-    """Return max(0, 1 + max(floor, max_{j≠y} zⱼ) − z_y), expected over the shares if there are some."""
+    """Return max(0, 1 + max(floor, max_{j≠y} zⱼ) − z_y), its mean over soft labels."""
     first, second = _two_largest(z)
     if dense is None:
         labels = y.astype(np.intp)
         own = pick(z, labels)
-        short = _shortfall(np.maximum(np.where(own == first, second, first), floor), own)
+        short = _short_of(np.maximum(np.where(own == first, second, first), floor), own)
 
         def slope_of_labels() -> Floats:
             others = z.copy()
@@ -248,7 +247,7 @@ def _against_the_best(
 
     high = first[..., np.newaxis]
     rivals = np.maximum(np.where(z == high, second[..., np.newaxis], high), floor)
-    shorts = _shortfall(rivals, z)
+    shorts = _short_of(rivals, z)
     costs = times(dense, shorts)
     too_far = np.isinf(shorts) & np.isfinite(rivals) & np.isfinite(z)
     if too_far.any():  # the difference is beyond float64, its share need not be
@@ -261,13 +260,12 @@ def _against_the_best(
         np.put_along_axis(others, top[..., np.newaxis], -np.inf, axis=-1)
         next_best = np.argmax(others, axis=-1)
         of_top = pick(active, top)
-        rest = active.copy()
-        np.put_along_axis(rest, top[..., np.newaxis], 0.0, axis=-1)
+        pulls = np.where((first > floor)[..., np.newaxis], active, 0.0)
+        np.put_along_axis(pulls, top[..., np.newaxis], -of_top[..., np.newaxis], axis=-1)
         s = -active
-        on_top = np.where(first > floor, row_sum(rest), 0.0) - of_top
         on_next = np.where(second > floor, of_top, 0.0) - pick(active, next_best)
         np.put_along_axis(s, next_best[..., np.newaxis], on_next[..., np.newaxis], axis=-1)
-        np.put_along_axis(s, top[..., np.newaxis], on_top[..., np.newaxis], axis=-1)
+        np.put_along_axis(s, top[..., np.newaxis], row_sum(pulls)[..., np.newaxis], axis=-1)
         return s + 0.0
 
     return row_sum(costs), slope
@@ -284,7 +282,34 @@ def _two_largest(z: Floats) -> tuple[Floats, Floats]:
     return first, second
 
 
-def _shortfall(rival: Floats, own: Floats) -> Floats:
+HUGE = 1e100  # beyond it errors are not carried along: they are nothing beside the numbers
+
+
+def _shortfall(z: Floats) -> tuple[Floats, Floats]:
+    """Return max(0, 1 − z) and its rounding error."""
+    short, error = plus_exactly(-z, 1.0)
+    return np.maximum(0.0, short), np.where((short > 0.0) & (short < HUGE), error, 0.0)
+
+
+def _square(x: Floats, error: Floats) -> tuple[Floats, Floats]:
+    """Return (x + error)² and its rounding error."""
+    square, slack = times_exactly(x, x)
+    return square, np.where(x < HUGE, slack + 2.0 * x * error, 0.0)
+
+
+def _expected(
+    t: Floats, if_1: tuple[Floats, Floats], not_t: Floats, if_0: tuple[Floats, Floats]
+) -> Floats:
+    """Return t · ℓ(1) + (1 − t) · ℓ(0) of losses that have low parts, as if rounded once."""
+    plain = expected(t, if_1[0], not_t, if_0[0])
+    yes, yes_error = times_exactly(t, if_1[0])
+    no, no_error = times_exactly(not_t, if_0[0])
+    both, error = plus_exactly(yes, no)
+    exact = both + (error + (yes_error + no_error + t * if_1[1] + not_t * if_0[1]))
+    return np.where(np.isfinite(exact), exact, plain)
+
+
+def _short_of(rival: Floats, own: Floats) -> Floats:
     """Return max(0, 1 + rival − own), rounded once."""
     difference, slack = plus_exactly(rival, -own)
     total, error = plus_exactly(difference, 1.0)

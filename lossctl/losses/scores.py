@@ -182,7 +182,7 @@ def focal(
 
     >>> import numpy as np
     >>> float(focal(np.array([1.0]), np.array([0.5]))[0][0]).__round__(12)
-    0.173286795140
+    0.17328679514
     """
     if yhat.ndim == 1:
         t, not_t = sides(y.astype(np.float64), label_smoothing)
@@ -314,7 +314,7 @@ def _focal_of_logit(
         np.where(right, power, 1.0),
         low,
     )
-    both = np.log1p(power)
+    both = np.log1p(power) + small * error
     surprise, counter = np.maximum(-z, 0.0) + both, np.maximum(z, 0.0) + both
     value = focused(t, of_1, surprise, yes, gamma) + focused(not_t, of_0, counter, no, gamma)
 
@@ -383,7 +383,7 @@ def _focal_of_logits(
         costs = np.where(far, part * high[..., np.newaxis] - part * z, costs)
 
     def slope() -> Floats:
-        # Σₖ cₖ(pᵢ − [i = k]) as pᵢ·(Σc − cᵢ) − cᵢ(1 − pᵢ), with both differences free of cancellation
+        # Σₖ cₖ(pᵢ − [i = k]) as pᵢ·(Σc − cᵢ) − cᵢ(1 − pᵢ), neither difference with cancellation
         ratio = np.where(b == 0.0, 1.0, surprise / b)
         c = product(share, alpha, *doubt.factors(gamma), 1.0 + gamma * times(p, ratio))
         most = np.argmax(c, axis=-1)[..., np.newaxis]
