@@ -26,6 +26,13 @@ def sides(y: Floats, smoothing: float) -> tuple[Floats, Floats]:
     )
 
 
+def sure(y: Floats, smoothing: float) -> NDArray[np.bool_] | None:
+    """Return which labels are 1 where all are 0 or 1 and stay so, else None: half of the work."""
+    yes: NDArray[np.bool_] = y == 1.0
+    hard = not smoothing and bool((yes | (y == 0.0)).all())
+    return yes if hard else None
+
+
 def expected(t: Floats, if_1: Floats, not_t: Floats, if_0: Floats) -> Floats:
     """Return t · ℓ(1) + (1 − t) · ℓ(0): what a loss is on average over a soft label."""
     return times(t, if_1) + times(not_t, if_0)

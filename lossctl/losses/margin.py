@@ -14,6 +14,7 @@ from lossctl.losses.labels import (
     plus_exactly,
     sides,
     soft_shares,
+    sure,
     times_exactly,
 )
 from lossctl.losses.registry import ONE_INFINITY, Floats, Slope, loss
@@ -48,6 +49,10 @@ def hinge(y: Floats, yhat: Floats, *, label_smoothing: Smoothing = 0.0) -> tuple
     >>> hinge(np.array([1.0, 0.0]), np.array([0.25, 3.0]))[0].tolist()
     [0.75, 4.0]
     """
+    yes = sure(y, label_smoothing)
+    if yes is not None:
+        short = np.maximum(0.0, 1.0 - np.where(yes, yhat, -yhat))
+        return short, lambda: np.where(yes, -1.0, 1.0) * (short > 0.0) + 0.0
     t, not_t = sides(y, label_smoothing)
     value = _expected(t, _shortfall(yhat), not_t, _shortfall(-yhat))
     return value, lambda: not_t * (yhat > -1.0) - t * (yhat < 1.0)
@@ -82,6 +87,11 @@ def squared_hinge(
     >>> loss.tolist(), slope().tolist()
     ([0.25, 16.0], [-1.0, 8.0])
     """
+    yes = sure(y, label_smoothing)
+    if yes is not None:
+        short, error = _shortfall(np.where(yes, yhat, -yhat))
+        square, more = _square(short, error)
+        return square + more, lambda: np.where(yes, -2.0, 2.0) * short + 0.0
     t, not_t = sides(y, label_smoothing)
     if_1, if_0 = _shortfall(yhat), _shortfall(-yhat)
 

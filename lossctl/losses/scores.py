@@ -12,6 +12,7 @@ from lossctl.losses.focusing import (
     focused,
     of_small,
     of_small_odds,
+    pull,
     quotient,
 )
 from lossctl.losses.labels import (
@@ -22,13 +23,16 @@ from lossctl.losses.labels import (
     shares,
     sides,
     soft_shares,
+    sure,
+    times_exactly,
 )
-from lossctl.losses.registry import ONE_INFINITY, Floats, Slope, loss
+from lossctl.losses.registry import ONE_INFINITY, Flags, Floats, Slope, loss
 from lossctl.losses.rows import pick, product, row_sum, times
 
 Gamma = Annotated[float, NOT_NEGATIVE]
 Alpha = Annotated[float | None, UNIT]
 Threshold = Annotated[float, REAL]
+ORDINARY = 2.0  # a γ up to which the last bit of an exponential may be off
 
 
 @loss(
@@ -185,28 +189,13 @@ def focal(
     0.17328679514
     """
     if yhat.ndim == 1:
-        t, not_t = sides(y.astype(np.float64), label_smoothing)
-        of_1, of_0 = _balance(alpha)
-        not_p = 1.0 - yhat
-        surprise, counter = -np.log(yhat), -np.log1p(-yhat)
-        yes = Doubt(not_p, ((1.0 - not_p) - yhat) / np.maximum(not_p, 0.5), yhat, of_small(yhat))
-        no = Doubt(unsigned(yhat), 0.0, not_p, of_small(not_p))
-        value = focused(t, of_1, surprise, yes, gamma) + focused(not_t, of_0, counter, no, gamma)
-
-        def slope() -> Floats:
-            up = _steepness(not_t, of_0, counter, no, not_p, gamma)
-            return up - _steepness(t, of_1, surprise, yes, unsigned(yhat), gamma)
-
-        return value + 0.0, slope
-
+        return _focal_of_one(y.astype(np.float64), yhat, gamma, alpha, label_smoothing)
     dense = soft_shares(y, yhat, label_smoothing)
     factor = 1.0 if alpha is None else alpha
     labels = None if dense is not None else y.astype(np.intp)
     p = unsigned(yhat if labels is None else pick(yhat, labels))
     share = np.ones_like(p) if dense is None else dense
-    not_p = 1.0 - p
-    surprise = -np.log(p)
-    doubt = Doubt(not_p, ((1.0 - not_p) - p) / np.maximum(not_p, 0.5), p, of_small(p))
+    surprise, doubt = -np.log(p), _doubt(p, np.array(True))
     value = focused(share, factor, surprise, doubt, gamma)
 
     def slope_of_classes() -> Floats:
@@ -221,6 +210,46 @@ def _balance(alpha: float | None) -> tuple[float, float]:
     return (1.0, 1.0) if alpha is None else (alpha, 1.0 - alpha)
 
 
+def _focal_of_one(
+    y: Floats, p: Floats, gamma: float, alpha: float | None, smoothing: float
+) -> tuple[Floats, Slope]:
+    of_1, of_0 = _balance(alpha)
+    yes = sure(y, smoothing)
+    if yes is not None:
+        surprise = np.where(yes, -np.log(p), -np.log1p(-p))
+        doubt = _doubt(p, yes)
+        one, factor = np.ones_like(p), np.where(yes, of_1, of_0)
+
+        def slope_of_sure() -> Floats:
+            chance = np.where(yes, unsigned(p), 1.0 - p)
+            return np.where(yes, -1.0, 1.0) * _steepness(
+                one, factor, surprise, doubt, chance, gamma
+            )
+
+        return focused(one, factor, surprise, doubt, gamma) + 0.0, slope_of_sure
+
+    t, not_t = sides(y, smoothing)
+    surprise, counter = -np.log(p), -np.log1p(-p)
+    if_1, if_0 = _doubt(p, np.array(True)), _doubt(p, np.array(False))
+    value = focused(t, of_1, surprise, if_1, gamma) + focused(not_t, of_0, counter, if_0, gamma)
+
+    def slope() -> Floats:
+        up = _steepness(not_t, of_0, counter, if_0, 1.0 - p, gamma)
+        return up - _steepness(t, of_1, surprise, if_1, unsigned(p), gamma)
+
+    return value + 0.0, slope
+
+
+def _doubt(p: Floats, yes: Flags) -> Doubt:
+    """Return the probability that a label of 1 is wrong, or of 0 where not ``yes``."""
+    not_p = 1.0 - p
+    rounding = ((1.0 - not_p) - p) / np.maximum(not_p, 0.5)
+    small = np.where(yes, p, not_p)
+    return Doubt(
+        np.where(yes, not_p, unsigned(p)), np.where(yes, rounding, 0.0), small, of_small(small)
+    )
+
+
 def _spread(s: Floats, labels: Labels, like: Floats) -> Floats:
     """Return the slopes of the labels in their columns, 0 elsewhere."""
     wide = np.zeros_like(like)
@@ -229,7 +258,7 @@ def _spread(s: Floats, labels: Labels, like: Floats) -> Floats:
 
 
 def _steepness(
-    share: Floats, alpha: float, surprise: Floats, doubt: Doubt, p: Floats, gamma: float
+    share: Floats, alpha: Floats | float, surprise: Floats, doubt: Doubt, p: Floats, gamma: float
 ) -> Floats:
     """Return share · α · b^γ · (1/p + γ·surprise/b), surprise/b being 1 at b = 0."""
     scale = 2.0**-60  # 1/p may be beyond float64 where its share is not
@@ -292,36 +321,51 @@ def focal_with_logits(
 def _focal_of_logit(
     y: Floats, z: Floats, gamma: float, alpha: float | None, smoothing: float
 ) -> tuple[Floats, Slope]:
-    t, not_t = sides(y, smoothing)
     of_1, of_0 = _balance(alpha)
     power, error = exp_exactly(-np.abs(z))
-    total, slack = plus_exactly(1.0 + np.zeros_like(power), power)
+    total, slack = plus_exactly(power, 1.0)
     slack += power * error
-    ones, zeros = np.ones_like(power), np.zeros_like(power)
-    small, small_more = quotient(power, power * error, total, slack)
-    large, large_more = quotient(ones, zeros, total, slack)
+    small = quotient(power, power * error, total, slack)
+    large = quotient(np.ones_like(power), 0.0, total, slack)
     low = of_small_odds(power, error)
-    right = z >= 0.0
-    yes = Doubt(
-        np.where(right, small, large),
-        np.where(right, small_more, large_more),
-        np.where(right, 1.0, power),
-        low,
-    )
-    no = Doubt(
-        np.where(right, large, small),
-        np.where(right, large_more, small_more),
-        np.where(right, power, 1.0),
-        low,
-    )
-    both = np.log1p(power) + small * error
-    surprise, counter = np.maximum(-z, 0.0) + both, np.maximum(z, 0.0) + both
-    value = focused(t, of_1, surprise, yes, gamma) + focused(not_t, of_0, counter, no, gamma)
+    both = np.log1p(power) + small[0] * error
+
+    def against(right: Flags) -> Doubt:
+        return Doubt(
+            np.where(right, small[0], large[0]),
+            np.where(right, small[1], large[1]),
+            np.where(right, 1.0, power),
+            low,
+        )
+
+    def steepness(
+        share: Floats | float, factor: Floats | float, surprise: Floats, doubt: Doubt, right: Flags
+    ) -> Floats:
+        p, more = np.where(right, large[0], small[0]), np.where(right, large[1], small[1])
+        gain = pull(doubt, p, more, surprise, gamma)
+        return product(share, factor, *doubt.factors(gamma), gain)
+
+    yes = sure(y, smoothing)
+    if yes is not None:
+        score, factor = np.where(yes, z, -z), np.where(yes, of_1, of_0)
+        surprise, one = np.maximum(-score, 0.0) + both, np.ones_like(z)
+        right = score >= 0.0
+        doubt = against(right)
+
+        def slope_of_sure() -> Floats:
+            return np.where(yes, -1.0, 1.0) * steepness(one, factor, surprise, doubt, right) + 0.0
+
+        return focused(one, factor, surprise, doubt, gamma) + 0.0, slope_of_sure
+
+    t, not_t = sides(y, smoothing)
+    above, below = z >= 0.0, z <= 0.0
+    if_1, if_0 = against(above), against(below)
+    cost, counter = np.maximum(-z, 0.0) + both, np.maximum(z, 0.0) + both
+    value = focused(t, of_1, cost, if_1, gamma) + focused(not_t, of_0, counter, if_0, gamma)
 
     def slope() -> Floats:
-        up = not_t, of_0, *no.factors(gamma), no.b + gamma * times(yes.b, counter)
-        down = t, of_1, *yes.factors(gamma), yes.b + gamma * times(no.b, surprise)
-        return product(*up) - product(*down)
+        up = steepness(not_t, of_0, counter, if_0, below)
+        return up - steepness(t, of_1, cost, if_1, above)
 
     return value + 0.0, slope
 
@@ -335,7 +379,12 @@ def _focal_of_logits(
     if not np.isfinite(below).all():  # ∞ − ∞ is the place of all probability
         fault = np.where(np.isfinite(below), fault, 0.0)
         below = np.where(np.isnan(below), 0.0, below)
-    powers, errors = exp_exactly(below, fault)
+    if gamma <= ORDINARY and dense is None:
+        powers = np.exp(below)
+        powers += powers * np.where(below > -1000.0, fault, 0.0)
+        errors = np.zeros_like(powers)
+    else:
+        powers, errors = exp_exactly(below, fault)
     others, other_errors = powers.copy(), powers * errors
     np.put_along_axis(others, top[..., np.newaxis], 0.0, axis=-1)
     rest, rest_low = np.zeros_like(high), np.zeros_like(high)
@@ -369,10 +418,10 @@ def _focal_of_logits(
     if labels is not None:
 
         def slope_of_labels() -> Floats:
-            gain = b + gamma * times(p, surprise)
-            pull = product(alpha, *doubt.factors(gamma), gain)
-            s = powers * (pull / np.where(left > 0.0, left, 1.0))[..., np.newaxis]
-            np.put_along_axis(s, labels[..., np.newaxis], -pull[..., np.newaxis], axis=-1)
+            gain = pull(doubt, p, p_more, surprise, gamma)
+            force = product(alpha, *doubt.factors(gamma), gain)
+            s = powers * (force / np.where(left > 0.0, left, 1.0))[..., np.newaxis]
+            np.put_along_axis(s, labels[..., np.newaxis], -force[..., np.newaxis], axis=-1)
             return s + 0.0
 
         return costs, slope_of_labels
@@ -391,6 +440,9 @@ def _focal_of_logits(
         np.put_along_axis(apart, most, 0.0, axis=-1)
         not_c = row_sum(c)[..., np.newaxis] - c
         np.put_along_axis(not_c, most, row_sum(apart)[..., np.newaxis], axis=-1)
-        return p * not_c - c * b + 0.0
+        gained, error = times_exactly(p, not_c)
+        lost, slack = times_exactly(c, b)
+        s, rounding = plus_exactly(gained, -lost)
+        return s + (rounding + (error - slack) + (gained * p_more - lost * more)) + 0.0
 
     return row_sum(costs), slope
