@@ -3,8 +3,8 @@
 import numpy as np
 
 from lossctl.losses.clipping import still_where_moved, surprise, unsigned
-from lossctl.losses.domain import LOGIT, UNIT
-from lossctl.losses.labels import Clip, Labels, Smoothing, shares, smooth
+from lossctl.losses.domain import LOG_UNIT, LOGIT, UNIT
+from lossctl.losses.labels import Clip, Labels, Smoothing, shares, smooth, soft_shares
 from lossctl.losses.registry import ONE_INFINITY, Floats, Slope, loss
 from lossctl.losses.rows import one_hot, pick, row_sum, times
 
@@ -134,6 +134,90 @@ def cce_with_logits(
         return not_t * softmax - dense * not_softmax
 
     return value, slope
+
+
+@loss(
+    task="multi-class",
+    kind="classes",
+    y=UNIT,
+    pred=UNIT,
+    aggregate="exp",
+    simplex=True,
+    clip="eps",
+    hint="Log-probabilities or logits? Use nll or cce_with_logits.",
+)
+def perplexity(
+    y: Floats | Labels, yhat: Floats, *, label_smoothing: Smoothing = 0.0, eps: Clip = 0.0
+) -> tuple[Floats, Slope]:
+    """Perplexity: among how many equally likely classes the model is in doubt.
+
+    Formula:    ℓ = −Σₖ tₖ ln pₖ; t is one-hot for a label, or k soft labels; p = ŷ
+    Gradient:   ∂ℓ/∂pₖ = −tₖ/pₖ, 0 where tₖ = 0; of the value: gᵢ = L · wᵢsᵢ / Σw
+    Value:      L = exp(Σ wℓ / Σ w), from 1 (sure and right); k for a uniform guess
+
+    Behaviour:  It ranks models as cce does; its gradient is L times that of cce, so a bad model
+                takes larger steps. One p = 0 for what came makes it ∞. It is no mean of per-row
+                numbers: the average of the perplexities of mini-batches is not the perplexity.
+                label_smoothing and eps are those of cce.
+    Choose it:  to report language models, or any cce, as a number of choices. To train, cce has
+                the same minimum and the simpler gradient.
+    Elsewhere:  torchmetrics Perplexity takes logits, keras_hub Perplexity either. Tools for
+                language models also print 2^(bits): the same number.
+    Example:    $ lossctl perplexity sample_data/wine.csv -y cultivar -p 'p_*' -q --precision 6
+                ?
+    Source:     Jelinek et al., "Perplexity: a measure of the difficulty of speech recognition
+                tasks" (1977).
+
+    >>> import numpy as np
+    >>> float(perplexity(np.array([0]), np.array([[0.5, 0.5]]))[0][0]).__round__(12)
+    0.69314718056
+    """
+    return cce(y, yhat, label_smoothing=label_smoothing, eps=eps)
+
+
+@loss(
+    "nll_loss",
+    "negative_log_likelihood",
+    task="multi-class",
+    kind="classes",
+    y=UNIT,
+    pred=LOG_UNIT,
+    hint="Log-probabilities are wanted: for logits cce_with_logits, for probabilities cce.",
+)
+def nll(
+    y: Floats | Labels, yhat: Floats, *, label_smoothing: Smoothing = 0.0
+) -> tuple[Floats, Slope]:
+    """Negative log-likelihood of log-probabilities: the surprise at the class that came.
+
+    Formula:    ℓ = −Σₖ tₖ ŷₖ, ŷₖ = ln pₖ ≤ 0; t is one-hot for a label; 0·(−∞) = 0
+    Gradient:   ∂ℓ/∂ŷₖ = −tₖ
+    Value:      L = Σ wℓ / Σ w, in nats
+
+    Behaviour:  Linear in ŷ: every row pulls with force 1 on its class, and a sure miss, far down
+                in ln p, costs in proportion; ln p = −∞ for what came costs ∞. That the
+                probabilities sum to 1 is for the model to see to: rows that sum to more look
+                better than they are. label_smoothing ε replaces t by t(1 − ε) + ε/k.
+    Choose it:  where a model prints log-probabilities (log_softmax). For logits it is the wrong
+                number (cce_with_logits).
+    Elsewhere:  torch NLLLoss and nll_loss, which take any numbers and do not see that logits
+                were passed. What libraries call the log-likelihood of other models: gaussian_nll,
+                poisson_nll.
+    Example:    $ lossctl nll sample_data/wine.csv -y cultivar -p 'lp_*' -q --precision 6
+                ?
+    Source:     Bishop, "Pattern Recognition and Machine Learning", 4.3.4.
+
+    >>> import numpy as np
+    >>> loss, slope = nll(np.array([1]), np.array([[-np.inf, 0.0]]))
+    >>> loss.tolist(), slope().tolist()
+    ([0.0], [[0.0, -1.0]])
+    """
+    classes = yhat.shape[-1]
+    dense = soft_shares(y, yhat, label_smoothing)
+    if dense is None:
+        value = 0.0 - pick(yhat, y.astype(np.intp))
+    else:
+        value = 0.0 - row_sum(times(dense, yhat))
+    return value, lambda: 0.0 - (shares(y, classes) if dense is None else dense)
 
 
 def _powers(z: Floats, height: Floats, top: Labels) -> Floats:

@@ -1,0 +1,167 @@
+"""(1 − p)^γ for any γ: the rounding errors that a power multiplies by γ are carried along.
+
+A probability of everything but the label, b = 1 − p, is known as a float64 and a relative
+correction; where p is small, −ln b is, as a float64 m and a small rest. The power may vanish in
+float64 where its product with −ln p does not, so it can also be had as factors that are normal
+numbers.
+"""
+
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+
+from lossctl.losses.labels import plus_exactly, times_exactly
+from lossctl.losses.registry import Floats
+from lossctl.losses.rows import product, times
+
+NEAR = 2.0**-14  # below it p is small
+FAINT = 1e-290  # below it a power may have lost bits
+SHIFT = 2.0**60
+STEPS = 64
+BLOCK = 4096
+LN2_HIGH, LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
+
+
+class Doubt(NamedTuple):
+    """The probability b = 1 − p that a label is wrong: b(1 + more), and −ln b = m + low.
+
+    The second form counts where m is below ``NEAR``.
+    """
+
+    b: Floats
+    more: Floats | float
+    m: Floats
+    low: Floats
+
+    def power(self, gamma: float) -> Floats:
+        """Return b^γ."""
+        power = self.b**gamma
+        power += power * (gamma * self.more)
+        near = self.m < NEAR
+        if near.any():
+            h, c = self._exponent(gamma)
+            small = np.exp(-h)
+            power = np.where(near, small + small * np.expm1(-c), power)
+        return power
+
+    def factors(self, gamma: float) -> tuple[Floats, Floats, Floats]:
+        """Return three factors of b^γ, none of which vanishes where something might lift it."""
+        first = self.b**gamma
+        first += first * (gamma * self.more)
+        second = third = np.ones_like(first)
+        faint = first < FAINT
+        if faint.any():
+            half = self.b ** (0.5 * gamma)
+            half += half * (0.5 * gamma * self.more)
+            first, second = np.where(faint, half, first), np.where(faint, half, second)
+        near = self.m < NEAR
+        if near.any():
+            h, c = self._exponent(gamma)
+            last = np.exp(-np.maximum(h - 1000.0, 0.0))
+            first = np.where(near, np.exp(-np.minimum(h, 500.0)), first)
+            second = np.where(near, np.exp(-np.clip(h - 500.0, 0.0, 500.0)), second)
+            third = np.where(near, last + last * np.expm1(-c), third)
+        return first, second, third
+
+    def _exponent(self, gamma: float) -> tuple[Floats, Floats]:
+        """Return −ln b · γ as a number and a small rest, where m is small."""
+        m = np.where(self.m < NEAR, self.m, 0.0)
+        h = gamma * m
+        slack = times_exactly(m * SHIFT, gamma / SHIFT)[1]
+        return h, np.where(h < 2000.0, slack + gamma * self.low, 0.0)
+
+
+def focused(
+    share: Floats | float, alpha: Floats | float, surprise: Floats, doubt: Doubt, gamma: float
+) -> Floats:
+    """Return share · α · b^γ · surprise."""
+    power = doubt.power(gamma)
+    cost = times(np.asarray(alpha), times(np.asarray(share), surprise))
+    value = times(power, cost)
+    faint = (power < FAINT) & (cost > 0.0)
+    if faint.any():
+        value = np.where(faint, product(share, alpha, surprise, *doubt.factors(gamma)), value)
+    return value
+
+
+def pull(doubt: Doubt, p: Floats, more: Floats, surprise: Floats, gamma: float) -> Floats:
+    """Return b + γ · p(1 + more) · surprise as if rounded once: the slope in z, but for b^γ."""
+    lost, error = times_exactly(p, surprise)
+    lost = times(p, surprise)
+    error = np.where(lost > FAINT, error + lost * more, 0.0)
+    weighed = gamma * lost
+    slack = times_exactly(lost, gamma)[1] if gamma < 1e290 else 0.0
+    total, rounding = plus_exactly(doubt.b, weighed)
+    rounding += slack + gamma * error + doubt.b * doubt.more
+    return total + np.where(np.isfinite(rounding), rounding, 0.0)
+
+
+def of_small(p: Floats) -> Floats:
+    """Return −ln(1 − p) − p of a small p."""
+    return p * p * (0.5 + p * (1.0 / 3.0 + p * (0.25 + p * 0.2)))
+
+
+def of_small_odds(x: Floats, error: Floats) -> Floats:
+    """Return ln(1 + x(1 + error)) − x of a small x."""
+    return x * error - x * x * (0.5 - x * (1.0 / 3.0 - x * (0.25 - x * 0.2)))
+
+
+def quotient(
+    top: Floats, top_low: Floats | float, below: Floats, below_low: Floats
+) -> tuple[Floats, Floats]:
+    """Return a quotient of numbers that have low parts, and its relative correction."""
+    q = top / below
+    whole, error = times_exactly(q, below)
+    left = ((top - whole) - error) + (top_low - q * below_low)
+    return q, np.where(top > FAINT, left / top, 0.0)
+
+
+def exp_exactly(x: Floats, low: Floats | None = None) -> tuple[Floats, Floats]:
+    """Return eˣ of x ≤ 0 and a low part, and its relative correction: some 68 bits."""
+    power, more = np.empty_like(x, order="C"), np.empty_like(x, order="C")
+    flat, flat_low = x.reshape(-1), np.zeros(1) if low is None else low.reshape(-1)
+    for start in range(0, flat.size, BLOCK):  # what stays in the cache is done in half the time
+        block = slice(start, start + BLOCK)
+        found = _exp_of_block(flat[block], flat_low if low is None else flat_low[block])
+        power.reshape(-1)[block], more.reshape(-1)[block] = found
+    return power, more
+
+
+def _exp_of_block(x: Floats, low: Floats) -> tuple[Floats, Floats]:
+    """Return eˣ: x = n ln 2 + j/64 + s, and e^(j/64) comes from a table."""
+    low = np.where(x > -800.0, low, 0.0)
+    x = np.maximum(x, -800.0)
+    n = np.rint(x * (1.0 / np.log(2.0)))
+    s = x - n * LN2_HIGH
+    j = np.rint(s * STEPS)
+    s -= j / STEPS
+    small = low - n * LN2_LOW
+    t = s + small
+    tail = 1 / 2 + t * (1 / 6 + t * (1 / 24 + t * (1 / 120 + t * (1 / 720 + t * (1 / 5040)))))
+    tail = small + t * t * tail
+    heights, rests = _table()
+    at = j.astype(np.intp) + STEPS // 2
+    height = heights[at]
+    step, error = times_exactly(height, s)
+    base = height + step
+    error += (height - base) + step
+    error += rests[at] * (1.0 + s) + height * tail
+    power = base + error
+    error = ((base - power) + error) / power
+    return np.ldexp(power, n.astype(np.int32)), error
+
+
+@cache
+def _table() -> tuple[Floats, Floats]:
+    """Return e^(j/64) for |j| ≤ 32, each as a float64 and what is left."""
+    one = 1 << 200
+    heights, rests = [], []
+    for j in range(-STEPS // 2, STEPS // 2 + 1):
+        term = total = one
+        for i in range(1, 40):
+            term = term * j // (STEPS * i)
+            total += term
+        heights.append(total / one)
+        rests.append((total - int(heights[-1] * 2**60) * (one >> 60)) / one)
+    return np.array(heights), np.array(rests)
