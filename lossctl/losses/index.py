@@ -136,4 +136,18 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "epsilon_insensitive",
         "epsilon_insensitive_loss",
     ),
+    "count": (
+        "poisson_nll",
+        "poisson",
+        "poisson_nloglik",
+        "poisson_nll_with_log",
+        "poisson_nll_loss",
+        "poisson_deviance",
+        "mean_poisson_deviance",
+        "gamma_deviance",
+        "mean_gamma_deviance",
+        "gamma_nll",
+        "gamma",
+        "gamma_nloglik",
+    ),
 }
