@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ORDER = ("regression", "binary", "multi-class", "count", "distribution", "probabilistic")
 INDENT = 12  # columns that a page gives to the names of its sections
 SECTION = re.compile(r"^[A-Z][a-z]+(?: it)?: +", re.MULTILINE)
-EXAMPLE = re.compile(r"^Example: +\$ (.*(?:\\\n.*)*)\n((?: +.*\n|\n(?= ))*)", re.MULTILINE)
+EXAMPLE = re.compile(r"^Example: +\$ ((?:.*\\\n)*.*)\n((?: +.*\n|\n(?= ))*)", re.MULTILINE)
 
 
 def tasks_of(losses: Sequence[Loss]) -> list[str]:

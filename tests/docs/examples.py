@@ -14,7 +14,7 @@ from tests.docs.readme import run
 HOME = Path(lossctl.losses.__file__).parent
 INDENT = " " * 16  # of a page in its docstring, and of the text on it
 _EXAMPLE = re.compile(
-    rf"^(?P<head>    Example: +\$ (?P<command>.*(?:\\\n.*)*)\n)(?:{INDENT}.*\n|\n(?={INDENT}))*",
+    rf"^(?P<head>    Example: +\$ (?P<command>(?:.*\\\n)*.*)\n)(?:{INDENT}.*\n|\n(?={INDENT}))*",
     re.MULTILINE,
 )
 
@@ -26,7 +26,7 @@ def refreshed(source: str) -> str:
 
 def _with_output(example: re.Match[str]) -> str:
     # In a docstring that is not raw, a backslash is written as two.
-    command = re.sub(r"\\?\\\n *", "", example["command"])
+    command = re.sub(r"\\+\n *", "", example["command"])
     lines = run(command).replace("\\", "\\\\").splitlines()
     return example["head"] + "".join(f"{INDENT}{line}".rstrip() + "\n" for line in lines)
 
