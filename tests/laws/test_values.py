@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,7 @@ def find_median(e: Floats, w: Floats | None, parts: int = 3) -> tuple[float, int
     raise AssertionError
 
 
-STREAMS = {
+STREAMS: dict[str, Callable[[np.random.Generator, int], Floats]] = {
     "normal": lambda rng, n: rng.normal(0.0, 1.0, n),
     "magnitudes": lambda rng, n: rng.normal(0.0, 1.0, n) * 10.0 ** rng.uniform(-300, 300, n),
     "ties": lambda rng, n: rng.integers(-3, 4, n).astype(float),
@@ -220,11 +221,12 @@ def exact_r2(y: Floats, yhat: Floats, w: Floats, centred: bool) -> Fraction:
     rows = [
         tuple(map(Fraction, row)) for row in zip(y.tolist(), yhat.tolist(), w.tolist(), strict=True)
     ]
-    total = sum(c for _, _, c in rows)
-    mean = sum(a * c for a, _, c in rows) / total
-    centre = sum((b - a) * c for a, b, c in rows) / total if centred else Fraction()
-    spread = sum(c * (a - mean) ** 2 for a, _, c in rows)
-    return 1 - sum(c * (b - a - centre) ** 2 for a, b, c in rows) / spread
+    nothing = Fraction()
+    total = sum((c for _, _, c in rows), nothing)
+    mean = sum((a * c for a, _, c in rows), nothing) / total
+    centre = sum(((b - a) * c for a, b, c in rows), nothing) / total if centred else nothing
+    spread = sum((c * (a - mean) ** 2 for a, _, c in rows), nothing)
+    return 1 - sum((c * (b - a - centre) ** 2 for a, b, c in rows), nothing) / spread
 
 
 @pytest.mark.parametrize("shift", [0.0, 1e9])
