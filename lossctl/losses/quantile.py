@@ -4,7 +4,7 @@ from typing import Annotated
 
 import numpy as np
 
-from lossctl.losses.accurate import difference, replaced
+from lossctl.losses.accurate import difference, plus, replaced, two_product
 from lossctl.losses.domain import INSIDE_UNIT
 from lossctl.losses.registry import Floats, Slope, loss
 
@@ -83,11 +83,11 @@ def expectile(y: Floats, yhat: Floats, *, q: Level = 0.5) -> tuple[Floats, Slope
     """
     e, lost = difference(yhat, y)
     side = np.where(e < 0.0, q, 1.0 - q)
-    value = side * (e * e + 2.0 * e * lost)
+    value = _weighed_square(side, e, lost)
     far = ~np.isfinite(value)
     if far.any():  # a share of a square that overflows need not overflow
-        part, a, b = side[far], yhat[far] / 4.0, y[far] / 4.0
-        value = replaced(value, far, 16.0 * ((part * (a - b)) * (a - b)))
+        part = difference(yhat[far] * 2.0**-600, y[far] * 2.0**-600)
+        value = replaced(value, far, _weighed_square(side[far] * 2.0**600, *part) * 2.0**600)
 
     def slope() -> Floats:
         steep = 2.0 * (side * e) + 0.0
@@ -97,3 +97,10 @@ def expectile(y: Floats, yhat: Floats, *, q: Level = 0.5) -> tuple[Floats, Slope
         return steep
 
     return value, slope
+
+
+def _weighed_square(side: Floats, e: Floats, lost: Floats) -> Floats:
+    """Return side · (e + lost)², not finite where a part of it overflows."""
+    square, rest = two_product(e, e)
+    rest = np.where(square < 1e-280, 0.0, rest)  # the parts of a product that small are gone
+    return plus(side * square, side * (rest + 2.0 * e * lost))

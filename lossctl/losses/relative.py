@@ -5,7 +5,7 @@ from typing import Annotated
 
 import numpy as np
 
-from lossctl.losses.accurate import difference, quotient, replaced, two_sum
+from lossctl.losses.accurate import difference, quotient, replaced, two_product, two_sum
 from lossctl.losses.domain import NONZERO, Choice, Interval
 from lossctl.losses.registry import Floats, Slope, loss
 from lossctl.losses.rows import times
@@ -88,8 +88,10 @@ def smape(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     def slope() -> Floats:
         y_part, y_power = np.frexp(a)
         part, power = np.frexp(size)
-        square = part * part + 2.0 * part * np.ldexp(lost, -power)
-        steep = np.ldexp(y_part / square, y_power - 2 * power + np.where(far, 0, 2))
+        square, short = two_product(part, part)
+        short = short + 2.0 * part * np.ldexp(lost, -power)
+        steep = y_part / square
+        steep = np.ldexp(steep - steep * (short / square), y_power - 2 * power + (2 - 2 * far))
         return np.where(np.sign(y) * np.sign(yhat) > 0.0, times(np.sign(e), steep), 0.0)
 
     return value, slope

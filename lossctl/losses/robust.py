@@ -145,10 +145,10 @@ def _pseudo_huber(e: Floats, lost: Floats, delta: float) -> tuple[Floats, Slope]
     # e²/(1 + √(1 + t²)), which has no difference; beyond δ in terms of 1/t
     whole, rest = np.where(near, 2.0, 1.0), np.where(near, excess, ratio + excess)
     base = whole + rest
-    quot = size / base
-    short = quot * (((whole - base) + rest) / base)
+    share, left = quotient(size, -size * (((whole - base) + rest) / base), base)
+    left = np.where((size > 1e-280) & (size < 1e290), left, 0.0)  # where its parts are sound
     pull = smaller / (1.0 + excess)
-    value = plus(smaller * quot, np.sign(e) * lost * pull - smaller * short)
+    value = plus(smaller * share, smaller * left + np.sign(e) * lost * pull)
 
     def slope() -> Floats:
         root = 1.0 + excess
