@@ -41,7 +41,7 @@ def hinge(y: Floats, yhat: Floats, *, label_smoothing: Smoothing = 0.0) -> tuple
                 0 as −1 only if the whole batch is 0 and 1; torchmetrics applies a sigmoid when
                 any score lies outside [0, 1]; torch's HingeEmbeddingLoss is another loss.
     Example:    $ lossctl hinge sample_data/breast_cancer.csv -y label -p logit -q --precision 6
-                ?
+                0.110689
     Source:     Cortes and Vapnik, "Support-vector networks" (1995); Rosasco et al., "Are loss
                 functions all the same?" (2004).
 
@@ -136,6 +136,7 @@ def exponential(
     [1.0, 0.0]
     """
     t, not_t = sides(y, label_smoothing)
+    yhat = np.ascontiguousarray(yhat)  # numpy's exp of other layouts may differ in the last bit
     if_1, if_0 = _share_of_power(t, -yhat), _share_of_power(not_t, yhat)
     return if_1 + if_0, lambda: if_0 - if_1
 

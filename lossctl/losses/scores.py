@@ -9,11 +9,14 @@ from lossctl.losses.domain import LOGIT, NOT_NEGATIVE, REAL, UNIT
 from lossctl.losses.focusing import (
     Doubt,
     exp_exactly,
+    faded,
     focused,
+    minus,
     of_small,
     of_small_odds,
     pull,
     quotient,
+    whole,
 )
 from lossctl.losses.labels import (
     Labels,
@@ -27,7 +30,7 @@ from lossctl.losses.labels import (
     times_exactly,
 )
 from lossctl.losses.registry import ONE_INFINITY, Flags, Floats, Slope, loss
-from lossctl.losses.rows import pick, product, row_sum, times
+from lossctl.losses.rows import pick, row_sum, times
 
 Gamma = Annotated[float, NOT_NEGATIVE]
 Alpha = Annotated[float | None, UNIT]
@@ -193,13 +196,13 @@ def focal(
     dense = soft_shares(y, yhat, label_smoothing)
     factor = 1.0 if alpha is None else alpha
     labels = None if dense is not None else y.astype(np.intp)
-    p = unsigned(yhat if labels is None else pick(yhat, labels))
+    p = np.ascontiguousarray(unsigned(yhat if labels is None else pick(yhat, labels)))
     share = np.ones_like(p) if dense is None else dense
     surprise, doubt = -np.log(p), _doubt(p, np.array(True))
     value = focused(share, factor, surprise, doubt, gamma)
 
     def slope_of_classes() -> Floats:
-        s = 0.0 - _steepness(share, factor, surprise, doubt, p, gamma)
+        s = 0.0 - whole(_steepness(share, factor, surprise, doubt, p, gamma))
         return s if labels is None else _spread(s, labels, yhat)
 
     return (value if labels is not None else row_sum(value)) + 0.0, slope_of_classes
@@ -213,6 +216,7 @@ def _balance(alpha: float | None) -> tuple[float, float]:
 def _focal_of_one(
     y: Floats, p: Floats, gamma: float, alpha: float | None, smoothing: float
 ) -> tuple[Floats, Slope]:
+    p = np.ascontiguousarray(p)  # numpy's log of other layouts may differ in the last bit
     of_1, of_0 = _balance(alpha)
     yes = sure(y, smoothing)
     if yes is not None:
@@ -222,9 +226,8 @@ def _focal_of_one(
 
         def slope_of_sure() -> Floats:
             chance = np.where(yes, unsigned(p), 1.0 - p)
-            return np.where(yes, -1.0, 1.0) * _steepness(
-                one, factor, surprise, doubt, chance, gamma
-            )
+            s = whole(_steepness(one, factor, surprise, doubt, chance, gamma))
+            return np.where(yes, -1.0, 1.0) * s + 0.0
 
         return focused(one, factor, surprise, doubt, gamma) + 0.0, slope_of_sure
 
@@ -235,7 +238,7 @@ def _focal_of_one(
 
     def slope() -> Floats:
         up = _steepness(not_t, of_0, counter, if_0, 1.0 - p, gamma)
-        return up - _steepness(t, of_1, surprise, if_1, unsigned(p), gamma)
+        return minus(up, _steepness(t, of_1, surprise, if_1, unsigned(p), gamma))
 
     return value + 0.0, slope
 
@@ -258,13 +261,18 @@ def _spread(s: Floats, labels: Labels, like: Floats) -> Floats:
 
 
 def _steepness(
-    share: Floats, alpha: Floats | float, surprise: Floats, doubt: Doubt, p: Floats, gamma: float
-) -> Floats:
-    """Return share · α · b^γ · (1/p + γ·surprise/b), surprise/b being 1 at b = 0."""
+    share: Floats,
+    alpha: Floats | float,
+    surprise: Floats,
+    doubt: Doubt,
+    p: Floats,
+    gamma: float,
+) -> tuple[Floats, Floats]:
+    """Return share · α · b^γ · (1/p + γ·surprise/b) and its low part; surprise/b is 1 at b = 0."""
     scale = 2.0**-60  # 1/p may be beyond float64 where its share is not
     ratio = np.where(doubt.b == 0.0, 1.0, surprise / doubt.b)
     gain = scale / p + times(np.asarray(gamma * scale), ratio)
-    return product(share, alpha, *doubt.factors(gamma), gain, 1.0 / scale)
+    return faded(doubt, gamma, share, alpha, 1.0 / scale, gain)
 
 
 @loss(
@@ -340,10 +348,11 @@ def _focal_of_logit(
 
     def steepness(
         share: Floats | float, factor: Floats | float, surprise: Floats, doubt: Doubt, right: Flags
-    ) -> Floats:
+    ) -> tuple[Floats, Floats]:
         p, more = np.where(right, large[0], small[0]), np.where(right, large[1], small[1])
-        gain = pull(doubt, p, more, surprise, gamma)
-        return product(share, factor, *doubt.factors(gamma), gain)
+        low = plus_exactly(np.where(right, 0.0, np.abs(z)), both)[1]
+        gain, low = pull(doubt, p, more, surprise, low, gamma)
+        return faded(doubt, gamma, share, factor, gain, low=low)
 
     yes = sure(y, smoothing)
     if yes is not None:
@@ -353,7 +362,8 @@ def _focal_of_logit(
         doubt = against(right)
 
         def slope_of_sure() -> Floats:
-            return np.where(yes, -1.0, 1.0) * steepness(one, factor, surprise, doubt, right) + 0.0
+            s = whole(steepness(one, factor, surprise, doubt, right))
+            return np.where(yes, -1.0, 1.0) * s + 0.0
 
         return focused(one, factor, surprise, doubt, gamma) + 0.0, slope_of_sure
 
@@ -365,7 +375,7 @@ def _focal_of_logit(
 
     def slope() -> Floats:
         up = steepness(not_t, of_0, counter, if_0, below)
-        return up - steepness(t, of_1, cost, if_1, above)
+        return minus(up, steepness(t, of_1, cost, if_1, above))
 
     return value + 0.0, slope
 
@@ -410,18 +420,25 @@ def _focal_of_logits(
     left_low = np.where(is_top, wide(rest_low), left_low + wide(total_low) - extra)
     b, more = quotient(left, left_low, wide(total), wide(total_low))
     p, p_more = quotient(power, extra, wide(total), wide(total_low))
-    surprise = wide(cost_of_rest) + np.where(is_top, 0.0, 0.0 - chosen(below))
+    depth = np.where(is_top, 0.0, 0.0 - chosen(below))
+    surprise = wide(cost_of_rest) + depth
     doubt = Doubt(b, more, np.where(is_top, 1.0, p), of_small(p) + p * p_more)
     share = np.ones_like(p) if dense is None else dense
     costs = focused(share, alpha, surprise, doubt, gamma)
 
+    def force() -> tuple[Floats, Floats]:
+        """Return −∂ℓ/∂z of the label's own logit, and its low part."""
+        low = plus_exactly(depth, wide(cost_of_rest))[1] - np.where(is_top, 0.0, chosen(fault))
+        low += wide(rest_low / total)
+        gain, low = pull(doubt, p, p_more, surprise, low, gamma)
+        return faded(doubt, gamma, share, alpha, gain, low=low)
+
     if labels is not None:
 
         def slope_of_labels() -> Floats:
-            gain = pull(doubt, p, p_more, surprise, gamma)
-            force = product(alpha, *doubt.factors(gamma), gain)
-            s = powers * (force / np.where(left > 0.0, left, 1.0))[..., np.newaxis]
-            np.put_along_axis(s, labels[..., np.newaxis], -force[..., np.newaxis], axis=-1)
+            own = whole(force())
+            s = powers * (own / np.where(left > 0.0, left, 1.0))[..., np.newaxis]
+            np.put_along_axis(s, labels[..., np.newaxis], -own[..., np.newaxis], axis=-1)
             return s + 0.0
 
         return costs, slope_of_labels
@@ -432,17 +449,17 @@ def _focal_of_logits(
         costs = np.where(far, part * high[..., np.newaxis] - part * z, costs)
 
     def slope() -> Floats:
-        # Σₖ cₖ(pᵢ − [i = k]) as pᵢ·(Σc − cᵢ) − cᵢ(1 − pᵢ), neither difference with cancellation
-        ratio = np.where(b == 0.0, 1.0, surprise / b)
-        c = product(share, alpha, *doubt.factors(gamma), 1.0 + gamma * times(p, ratio))
+        # pᵢ · Σ of Gₖ/(1 − pₖ) over k ≠ i, − Gᵢ; the largest is left out of its own sum at once
+        own, own_low = force()
+        c, c_more = quotient(own, own_low, b, b * more)
+        c = np.where(b > 0.0, c + c * c_more, 0.0)
         most = np.argmax(c, axis=-1)[..., np.newaxis]
         apart = c.copy()
         np.put_along_axis(apart, most, 0.0, axis=-1)
         not_c = row_sum(c)[..., np.newaxis] - c
         np.put_along_axis(not_c, most, row_sum(apart)[..., np.newaxis], axis=-1)
         gained, error = times_exactly(p, not_c)
-        lost, slack = times_exactly(c, b)
-        s, rounding = plus_exactly(gained, -lost)
-        return s + (rounding + (error - slack) + (gained * p_more - lost * more)) + 0.0
+        s, rounding = plus_exactly(gained, -own)
+        return s + (rounding + error + gained * p_more - own_low) + 0.0
 
     return row_sum(costs), slope
