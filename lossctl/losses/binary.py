@@ -52,7 +52,7 @@ def bce(
                 scikit-learn (float64 ε; 15.94 for float32), 34.54 in LightGBM (1e-15), 16.12 in
                 Keras (1e-7); lossctl has none unless eps is given. torch BCELoss with weights
                 divides by N, not by Σw.
-    Example:    $ lossctl bce sample_data/breast_cancer.csv -y label -p prob -q --precision 6
+    Example:    $ lossctl bce sample_data/breast_cancer.csv -p prob -q --precision 6
                 0.170774
     Source:     Good, "Rational decisions" (1952); Bishop, 4.3.2.
 
@@ -102,8 +102,8 @@ def bce_with_logits(
                 torch BCEWithLogitsLoss, Keras BinaryCrossentropy(from_logits=True). torch
                 accepts labels 2 and −1 and returns a negative loss; lossctl refuses them.
                 torch SoftMarginLoss is the same number for labels −1 and 1.
-    Example:    $ lossctl bce_with_logits sample_data/breast_cancer.csv -y label -p logit -q
-                ?
+    Example:    $ lossctl bce_with_logits sample_data/breast_cancer.csv -p logit -q --precision 6
+                0.170774
     Source:     Bishop, 4.3.2; tf.nn.sigmoid_cross_entropy_with_logits.
 
     >>> import numpy as np

@@ -177,7 +177,7 @@ def perplexity(
     Elsewhere:  torchmetrics Perplexity takes logits, keras_hub Perplexity either. Tools for
                 language models also print 2^(bits): the same number.
     Example:    $ lossctl perplexity sample_data/wine.csv -y cultivar -p 'p_*' -q --precision 6
-                ?
+                1.14793
     Source:     Jelinek et al., "Perplexity: a measure of the difficulty of speech recognition
                 tasks" (1977).
 

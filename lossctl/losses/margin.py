@@ -40,7 +40,7 @@ def hinge(y: Floats, yhat: Floats, *, label_smoothing: Smoothing = 0.0) -> tuple
     Elsewhere:  scikit-learn hinge_loss, Keras Hinge, torchmetrics BinaryHingeLoss. Keras reads
                 0 as −1 only if the whole batch is 0 and 1; torchmetrics applies a sigmoid when
                 any score lies outside [0, 1]; torch's HingeEmbeddingLoss is another loss.
-    Example:    $ lossctl hinge sample_data/breast_cancer.csv -y label -p logit -q --precision 6
+    Example:    $ lossctl hinge sample_data/breast_cancer.csv -p logit -q --precision 6
                 0.110689
     Source:     Cortes and Vapnik, "Support-vector networks" (1995); Rosasco et al., "Are loss
                 functions all the same?" (2004).
@@ -78,8 +78,8 @@ def squared_hinge(
     Elsewhere:  Keras SquaredHinge, scikit-learn LinearSVC(loss="squared_hinge") and
                 SGDClassifier, torchmetrics BinaryHingeLoss(squared=True). Keras reads 0 as −1
                 only if the whole batch is 0 and 1.
-    Example:    $ lossctl squared_hinge sample_data/breast_cancer.csv -y label -p logit -q
-                ?
+    Example:    $ lossctl squared_hinge sample_data/breast_cancer.csv -p logit -q --precision 6
+                0.14974
     Source:     Rosasco et al., "Are loss functions all the same?" (2004).
 
     >>> import numpy as np
@@ -127,8 +127,8 @@ def exponential(
     Elsewhere:  scikit-learn's GradientBoostingClassifier(loss="exponential") takes the raw score
                 and half its scale: e^(−y±z) with z half the log-odds, as here. torch
                 SoftMarginLoss is ln(1 + e^(−y±z)): here bce_with_logits.
-    Example:    $ lossctl exponential sample_data/breast_cancer.csv -y label -p logit -q
-                ?
+    Example:    $ lossctl exponential sample_data/breast_cancer.csv -p logit -q --precision 6
+                0.246197
     Source:     Friedman, Hastie and Tibshirani, "Additive logistic regression" (2000).
 
     >>> import numpy as np
@@ -182,8 +182,8 @@ def categorical_hinge(
     Elsewhere:  Keras CategoricalHinge computes max(0, 1 + max((1 − t)z) − Σ tz): the 0 among the
                 rivals is the label's own entry times 0. Of soft labels Keras makes that same
                 formula, here it is the expected loss: another number.
-    Example:    $ lossctl categorical_hinge sample_data/digits.csv -y digit -p 'z_*' -q
-                ?
+    Example:    $ lossctl categorical_hinge sample_data/digits.csv -y 1 -p 'z_*' -q --precision 6
+                0.0903736
     Source:     Keras documentation, CategoricalHinge.
 
     >>> import numpy as np
@@ -222,8 +222,8 @@ def multiclass_hinge(
     Elsewhere:  scikit-learn hinge_loss of several classes; torchmetrics MulticlassHingeLoss in
                 its default mode. torch MultiMarginLoss is another loss: the sum over all rivals
                 j of max(0, 1 − z_y + zⱼ), divided by k (Weston and Watkins).
-    Example:    $ lossctl multiclass_hinge sample_data/digits.csv -y digit -p 'z_*' -q
-                ?
+    Example:    $ lossctl multiclass_hinge sample_data/digits.csv -y digit -p 'z_*' -q --precision 6
+                0.0903736
     Source:     Crammer and Singer, "On the algorithmic implementation of multiclass kernel-based
                 vector machines" (2001).
 

@@ -1,6 +1,6 @@
 """Losses that score a probability or a decision, under one name for one column and for classes."""
 
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
@@ -69,8 +69,8 @@ def brier(
     Elsewhere:  scikit-learn brier_score_loss is the one-column form for two classes and the Σ
                 for more (scale_by_half); two columns p and 1 − p cost twice as much as one
                 column. yardstick always halves the Σ.
-    Example:    $ lossctl brier sample_data/breast_cancer.csv -y label -p prob -q --precision 6
-                ?
+    Example:    $ lossctl brier sample_data/breast_cancer.csv -p prob -q --precision 6
+                0.0415795
     Source:     Brier, "Verification of forecasts expressed in terms of probability" (1950).
 
     >>> import numpy as np
@@ -121,8 +121,8 @@ def zero_one(
     Elsewhere:  scikit-learn zero_one_loss (of labels), LightGBM binary_error and multi_error,
                 XGBoost error, error@t and merror. LightGBM's multi_error counts a tie of the
                 label with another class as a miss.
-    Example:    $ lossctl zero_one sample_data/breast_cancer.csv -y label -p prob -q --precision 6
-                ?
+    Example:    $ lossctl zero_one sample_data/breast_cancer.csv -p prob -q --precision 6
+                0.0492091
     Source:     Hastie, Tibshirani and Friedman, "The Elements of Statistical Learning", 2.4.
 
     >>> import numpy as np
@@ -183,8 +183,8 @@ def focal(
                 sigmoid_focal_loss takes logits and has alpha = 0.25 as its default. Of soft
                 labels Keras and torchvision make pₜ = tp + (1 − t)(1 − p) and (1 − pₜ)^γ times
                 the cross-entropy: another number than the expected loss.
-    Example:    $ lossctl focal sample_data/breast_cancer.csv -y label -p prob -q --precision 6
-                ?
+    Example:    $ lossctl focal sample_data/breast_cancer.csv -p prob -q --precision 6
+                0.030391
     Source:     Lin et al., "Focal loss for dense object detection" (2017).
 
     >>> import numpy as np
@@ -312,8 +312,8 @@ def focal_with_logits(
                 BinaryFocalCrossentropy(from_logits=True), optax sigmoid_focal_loss. Of soft
                 labels they make (1 − tp − (1 − t)(1 − p))^γ times the cross-entropy: another
                 number than the expected loss.
-    Example:    $ lossctl focal_with_logits sample_data/breast_cancer.csv -y label -p logit -q
-                ?
+    Example:    $ lossctl focal_with_logits sample_data/breast_cancer.csv -p logit -q --precision 6
+                0.030391
     Source:     Lin et al., "Focal loss for dense object detection" (2017).
 
     >>> import numpy as np
@@ -380,86 +380,105 @@ def _focal_of_logit(
     return value + 0.0, slope
 
 
-def _focal_of_logits(
-    dense: Floats | None, y: Floats | Labels, z: Floats, gamma: float, alpha: float
-) -> tuple[Floats, Slope]:
+class _Chances(NamedTuple):
+    """What softmax makes of the label's logit, one a row, or of all k where labels are soft."""
+
+    powers: Floats  # e^(z − the largest), n × k
+    p: Floats
+    p_more: Floats  # the relative correction of p
+    others: Floats  # what the powers of the others add up to
+    doubt: Doubt
+    surprise: Floats
+    low: Floats  # the low part of the surprise
+
+
+def _chances(z: Floats, labels: Labels | None, *, exact: bool) -> _Chances:
     top = np.argmax(z, axis=-1)
-    high = pick(z, top)
-    below, fault = plus_exactly(z, -high[..., np.newaxis])
+    below, fault = plus_exactly(z, -pick(z, top)[..., np.newaxis])
     if not np.isfinite(below).all():  # ∞ − ∞ is the place of all probability
         fault = np.where(np.isfinite(below), fault, 0.0)
         below = np.where(np.isnan(below), 0.0, below)
-    if gamma <= ORDINARY and dense is None:
+    if exact:
+        powers, errors = exp_exactly(below, fault)
+    else:
         powers = np.exp(below)
         powers += powers * np.where(below > -1000.0, fault, 0.0)
         errors = np.zeros_like(powers)
-    else:
-        powers, errors = exp_exactly(below, fault)
-    others, other_errors = powers.copy(), powers * errors
-    np.put_along_axis(others, top[..., np.newaxis], 0.0, axis=-1)
-    rest, rest_low = np.zeros_like(high), np.zeros_like(high)
+    extras = powers * errors
+    beside = powers.copy()
+    np.put_along_axis(beside, top[..., np.newaxis], 0.0, axis=-1)
+    rest, rest_low = np.zeros(len(z)), np.zeros(len(z))
     for column in range(z.shape[-1]):
-        rest, rounding = plus_exactly(rest, others[..., column])
-        rest_low += rounding + other_errors[..., column]
-    total, total_low = plus_exactly(np.ones_like(rest), rest)
+        rest, rounding = plus_exactly(rest, beside[..., column])
+        rest_low += rounding + extras[..., column]  # the largest has no error
+    total, total_low = plus_exactly(rest, 1.0)
     total_low += rest_low
-    cost_of_rest = np.log1p(rest)
+    bottom = np.log1p(rest)
 
-    labels = None if dense is not None else y.astype(np.intp)
-
-    def chosen(x: Floats) -> Floats:
-        return x if labels is None else pick(x, labels)
-
-    def wide(x: Floats) -> Floats:
-        return x if labels is not None else x[..., np.newaxis]
-
-    power, extra = chosen(powers), chosen(powers * errors)
-    is_top = (np.arange(z.shape[-1]) == top[..., np.newaxis]) if labels is None else labels == top
-    left, left_low = plus_exactly(wide(total), -power)
-    left = np.where(is_top, wide(rest), left)
-    left_low = np.where(is_top, wide(rest_low), left_low + wide(total_low) - extra)
-    b, more = quotient(left, left_low, wide(total), wide(total_low))
-    p, p_more = quotient(power, extra, wide(total), wide(total_low))
-    depth = np.where(is_top, 0.0, 0.0 - chosen(below))
-    surprise = wide(cost_of_rest) + depth
+    if labels is None:
+        is_top = np.arange(z.shape[-1]) == top[..., np.newaxis]
+        power, extra, depth, slack = powers, extras, 0.0 - below, fault
+        rest, rest_low, total, total_low, bottom = (
+            x[..., np.newaxis] for x in (rest, rest_low, total, total_low, bottom)
+        )
+    else:
+        is_top = labels == top
+        power, extra, depth, slack = (pick(x, labels) for x in (powers, extras, -below, fault))
+    depth = np.where(is_top, 0.0, depth)
+    others, others_low = plus_exactly(total, -power)
+    others = np.where(is_top, rest, others)
+    others_low = np.where(is_top, rest_low, others_low + total_low - extra)
+    b, more = quotient(others, others_low, total, total_low)
+    p, p_more = quotient(power, extra, total, total_low)
+    low = plus_exactly(depth, bottom)[1] - np.where(is_top, 0.0, slack) + rest_low / total
     doubt = Doubt(b, more, np.where(is_top, 1.0, p), of_small(p) + p * p_more)
-    share = np.ones_like(p) if dense is None else dense
-    costs = focused(share, alpha, surprise, doubt, gamma)
+    return _Chances(powers, p, p_more, others, doubt, bottom + depth, low)
 
-    def force() -> tuple[Floats, Floats]:
+
+def _focal_of_logits(
+    dense: Floats | None, y: Floats | Labels, z: Floats, gamma: float, alpha: float
+) -> tuple[Floats, Slope]:
+    labels = None if dense is not None else y.astype(np.intp)
+    rough = _chances(z, labels, exact=gamma > ORDINARY)
+    share = np.ones_like(rough.p) if dense is None else dense
+    costs = focused(share, alpha, rough.surprise, rough.doubt, gamma)
+
+    def force(at: _Chances) -> tuple[Floats, Floats]:
         """Return −∂ℓ/∂z of the label's own logit, and its low part."""
-        low = plus_exactly(depth, wide(cost_of_rest))[1] - np.where(is_top, 0.0, chosen(fault))
-        low += wide(rest_low / total)
-        gain, low = pull(doubt, p, p_more, surprise, low, gamma)
-        return faded(doubt, gamma, share, alpha, gain, low=low)
+        gain, low = pull(at.doubt, at.p, at.p_more, at.surprise, at.low, gamma)
+        return faded(at.doubt, gamma, share, alpha, gain, low=low)
 
     if labels is not None:
 
         def slope_of_labels() -> Floats:
-            own = whole(force())
-            s = powers * (own / np.where(left > 0.0, left, 1.0))[..., np.newaxis]
+            own = whole(force(rough))
+            others = np.where(rough.others > 0.0, rough.others, 1.0)
+            s = rough.powers * (own / others)[..., np.newaxis]
             np.put_along_axis(s, labels[..., np.newaxis], -own[..., np.newaxis], axis=-1)
             return s + 0.0
 
         return costs, slope_of_labels
 
-    far = np.isinf(surprise) & np.isfinite(high)[..., np.newaxis] & np.isfinite(z)
+    high = np.max(z, axis=-1, keepdims=True)
+    far = np.isinf(rough.surprise) & np.isfinite(high) & np.isfinite(z)
     if far.any():  # the difference is beyond float64, its share need not be
         part = share * alpha
-        costs = np.where(far, part * high[..., np.newaxis] - part * z, costs)
+        costs = np.where(far, part * high - part * z, costs)
 
     def slope() -> Floats:
         # pᵢ · Σ of Gₖ/(1 − pₖ) over k ≠ i, − Gᵢ; the largest is left out of its own sum at once
-        own, own_low = force()
-        c, c_more = quotient(own, own_low, b, b * more)
+        at = rough if gamma > ORDINARY else _chances(z, labels, exact=True)
+        own, own_low = force(at)
+        b = at.doubt.b
+        c, c_more = quotient(own, own_low, b, b * at.doubt.more)
         c = np.where(b > 0.0, c + c * c_more, 0.0)
         most = np.argmax(c, axis=-1)[..., np.newaxis]
         apart = c.copy()
         np.put_along_axis(apart, most, 0.0, axis=-1)
         not_c = row_sum(c)[..., np.newaxis] - c
         np.put_along_axis(not_c, most, row_sum(apart)[..., np.newaxis], axis=-1)
-        gained, error = times_exactly(p, not_c)
+        gained, error = times_exactly(at.p, not_c)
         s, rounding = plus_exactly(gained, -own)
-        return s + (rounding + error + gained * p_more - own_low) + 0.0
+        return s + (rounding + error + gained * at.p_more - own_low) + 0.0
 
     return row_sum(costs), slope
