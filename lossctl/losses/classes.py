@@ -14,7 +14,6 @@ from lossctl.losses.rows import one_hot, pick, row_sum, times
     "categorical_crossentropy",
     "sparse_categorical_crossentropy",
     "sparse_categorical_cross_entropy",
-    "multiclass_log_loss",
     "multi_logloss",
     "mlogloss",
     task="multi-class",

@@ -21,7 +21,7 @@ from lossctl.losses.registry import ONE_INFINITY, Floats, Slope, loss
 from lossctl.losses.rows import one_hot, pick, row_sum, times
 
 
-@loss("hinge_loss", "binary_hinge", task="binary", y=SIGNED, pred=LOGIT, labels="signed")
+@loss("hinge_loss", "binary_hinge_loss", task="binary", y=SIGNED, pred=LOGIT, labels="signed")
 def hinge(y: Floats, yhat: Floats, *, label_smoothing: Smoothing = 0.0) -> tuple[Floats, Slope]:
     """Hinge loss: how far a score falls short of a margin of 1.
 
@@ -58,7 +58,7 @@ def hinge(y: Floats, yhat: Floats, *, label_smoothing: Smoothing = 0.0) -> tuple
     return value, lambda: not_t * (yhat > -1.0) - t * (yhat < 1.0)
 
 
-@loss("hinge_squared", task="binary", y=SIGNED, pred=LOGIT, labels="signed")
+@loss(task="binary", y=SIGNED, pred=LOGIT, labels="signed")
 def squared_hinge(
     y: Floats, yhat: Floats, *, label_smoothing: Smoothing = 0.0
 ) -> tuple[Floats, Slope]:
@@ -195,7 +195,7 @@ def categorical_hinge(
 
 @loss(
     "crammer_singer",
-    "multi_class_hinge",
+    "multiclass_hinge_loss",
     task="multi-class",
     kind="classes",
     y=UNIT,
