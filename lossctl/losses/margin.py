@@ -96,7 +96,7 @@ def squared_hinge(
     if_1, if_0 = _shortfall(yhat), _shortfall(-yhat)
 
     def slope() -> Floats:
-        half = times(not_t, if_0[0]) - times(t, if_1[0])
+        half = _expected(t, (-if_1[0], -if_1[1]), not_t, if_0)
         return half + half
 
     value = _expected(t, _square(*if_1), not_t, _square(*if_0))
