@@ -22,6 +22,9 @@ PosWeight = Annotated[float, POSITIVE]
     "logloss",
     "binary_cross_entropy",
     "binary_crossentropy",
+    "bce_loss",
+    "binary_logloss",
+    "xentropy",
     task="binary",
     y=UNIT,
     pred=UNIT,
@@ -40,14 +43,18 @@ def bce(
 
     Behaviour:  Sure and wrong is expensive without bound: p = 0.01 for what happened costs 4.6,
                 p = 0 costs ∞, and lossctl says which row it was. The slope in p is as steep as
-                1/p; through the sigmoid it becomes σ(z) − y, which is why networks train on
-                bce_with_logits. label_smoothing ε replaces y by y(1 − ε) + ε/2. eps moves p
-                into [eps, 1 − eps] first (slope 0 where it did) and the report counts the rows.
-    Choose it:  to judge probabilities. Where a single certain miss must not decide, brier.
+                1/p, so one sure miss can outpull all other rows; through the sigmoid it becomes
+                σ(z) − y, which is why networks train on bce_with_logits. label_smoothing ε
+                replaces y by y(1 − ε) + ε/2. eps moves p into [eps, 1 − eps] first (slope 0
+                where it did) and the report counts the rows.
+    Choose it:  to judge probabilities. Where a single certain miss must not decide, brier. Not for
+                a model that prints logits (bce_with_logits).
     Elsewhere:  The cap on −ln p at p = 0 is 100 in torch, 36.84 in XGBoost (1e-16), 36.04 in
                 scikit-learn (float64 ε; 15.94 for float32), 34.54 in LightGBM (1e-15), 16.12 in
                 Keras (1e-7); lossctl has none unless eps is given. torch BCELoss with weights
                 divides by N, not by Σw.
+    Example:    $ lossctl bce sample_data/breast_cancer.csv -p prob -q --precision 6
+                0.170774
     Source:     Good, "Rational decisions" (1952); Bishop, 4.3.2.
 
     >>> import numpy as np
@@ -67,6 +74,9 @@ def bce(
 
 @loss(
     "sigmoid_cross_entropy_with_logits",
+    "sigmoid_cross_entropy",
+    "sigmoid_binary_cross_entropy",
+    "bce_with_logits_loss",
     "binary_cross_entropy_with_logits",
     task="binary",
     y=UNIT,
@@ -86,10 +96,14 @@ def bce_with_logits(
                 y = 1 costs 4.2e-18, and z = −1000 costs 1000. The slope is bounded by 1 (c for
                 y = 1): a miss pulls with at most that force. An infinite logit on the right
                 side costs 0. pos_weight c > 1 makes misses of the positive class cost more.
-    Choose it:  whenever the model's output is a logit; never pass it through a sigmoid first.
+    Choose it:  whenever the model's output is a logit; never pass it through a sigmoid first. Not
+                where mislabelled rows are many: each costs in proportion to its logit.
     Elsewhere:  TensorFlow writes it max(z, 0) − zy + ln(1 + e^−|z|), which cancels for y near 1;
                 torch BCEWithLogitsLoss, Keras BinaryCrossentropy(from_logits=True). torch
                 accepts labels 2 and −1 and returns a negative loss; lossctl refuses them.
+                torch SoftMarginLoss is the same number for labels −1 and 1.
+    Example:    $ lossctl bce_with_logits sample_data/breast_cancer.csv -p logit -q --precision 6
+                0.170774
     Source:     Bishop, 4.3.2; tf.nn.sigmoid_cross_entropy_with_logits.
 
     >>> import numpy as np

@@ -13,6 +13,7 @@ from lossctl.losses.rows import one_hot, pick, row_sum, times
     "categorical_cross_entropy",
     "categorical_crossentropy",
     "sparse_categorical_crossentropy",
+    "sparse_categorical_cross_entropy",
     "multi_logloss",
     "mlogloss",
     task="multi-class",
@@ -33,17 +34,21 @@ def cce(
     Value:      L = Σ wℓ / Σ w, in nats
 
     Behaviour:  Only the probability of the class that came counts, so how the rest is spread
-                over wrong classes makes no difference. p = 0 for it costs ∞. label_smoothing ε
+                over wrong classes makes no difference. p = 0.01 for it costs 4.6 and p = 0 costs
+                ∞: one sure miss can outweigh, and outpull, all other rows. label_smoothing ε
                 replaces t by t(1 − ε) + ε/k. eps moves p into [eps, 1 − eps] first (slope 0
                 where it did) and the report counts the rows. The gradient is that of the
                 formula, each pₖ a variable of its own; it does not know that they sum to 1.
     Choose it:  to judge class probabilities. A class probability that does not sum to 1 with
-                the others is an error here (see --normalize).
+                the others is an error here (see --normalize). Not where a sure miss must not cost
+                without bound (brier).
     Elsewhere:  Some texts print Σⱼ yⱼ ln ŷⱼ + (1 − yⱼ) ln(1 − ŷⱼ) under this name: that is bce
                 over the class columns with --outputs sum, a different number. Keras rescales
                 rows that do not sum to 1 and clips at 1e-7; scikit-learn's log_loss sorts the
                 labels as text ("10" < "9") to match columns. torch CrossEntropyLoss takes
                 logits: here cce_with_logits.
+    Example:    $ lossctl cce sample_data/wine.csv -y cultivar -p 'p_*' -q --precision 6
+                0.137964
     Source:     Bishop, 4.3.4.
 
     >>> import numpy as np
@@ -66,7 +71,10 @@ def cce(
 
 
 @loss(
+    "cross_entropy_loss",
+    "softmax_cross_entropy",
     "softmax_cross_entropy_with_logits",
+    "softmax_cross_entropy_with_integer_labels",
     "sparse_softmax_cross_entropy_with_logits",
     "categorical_cross_entropy_with_logits",
     task="multi-class",
@@ -85,13 +93,17 @@ def cce_with_logits(
     Value:      L = Σ wℓ / Σ w, in nats
 
     Behaviour:  The same number as cce of softmax(z), to the last digits where the softmax
-                saturates. Each slope lies in [−1, 1] and a row's slopes sum to 0. An infinite
-                logit of the right class costs 0; two infinite logits in a row are an error.
+                saturates. Each slope lies in [−1, 1] and a row's slopes sum to 0: an outlier costs
+                in proportion to its logits and pulls no harder than any miss. An infinite logit
+                of the right class costs 0; two infinite logits in a row are an error.
     Choose it:  whenever the model's outputs are logits; never pass them through a softmax first.
+                Not where several classes may be true at once (bce_with_logits on each).
     Elsewhere:  torch CrossEntropyLoss and its cross_entropy (with class weights and hard labels:
                 Σwℓ/Σw, with soft labels Σwℓ/N), Keras CategoricalCrossentropy(from_logits=True),
                 TensorFlow softmax_cross_entropy_with_logits. torch returns nan for an infinite
                 logit.
+    Example:    $ lossctl cce_with_logits sample_data/digits.csv -y digit -p 'z_*' -q --precision 6
+                0.153918
     Source:     Bishop, 4.3.4; tf.nn.softmax_cross_entropy_with_logits.
 
     >>> import numpy as np
@@ -164,7 +176,7 @@ def perplexity(
     Elsewhere:  torchmetrics Perplexity takes logits, keras_hub Perplexity either. Tools for
                 language models also print 2^(bits): the same number.
     Example:    $ lossctl perplexity sample_data/wine.csv -y cultivar -p 'p_*' -q --precision 6
-                ?
+                1.14793
     Source:     Jelinek et al., "Perplexity: a measure of the difficulty of speech recognition
                 tasks" (1977).
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from lossctl.losses.labels import plus_exactly, times_exactly
 from lossctl.losses.registry import Floats
-from lossctl.losses.rows import product, times
+from lossctl.losses.rows import times
 
 NEAR = 2.0**-14  # below it p is small
 FAINT = 1e-290  # below it a power may have lost bits
@@ -45,24 +45,26 @@ class Doubt(NamedTuple):
             power = np.where(near, small + small * np.expm1(-c), power)
         return power
 
-    def factors(self, gamma: float) -> tuple[Floats, Floats, Floats]:
-        """Return three factors of b^γ, none of which vanishes where something might lift it."""
+    def factors(self, gamma: float) -> tuple[Floats, Floats, Floats, Floats]:
+        """Return three factors of b^γ, and their relative correction.
+
+        None of them vanishes where another factor might lift the product.
+        """
         first = self.b**gamma
-        first += first * (gamma * self.more)
         second = third = np.ones_like(first)
+        more = gamma * self.more + np.zeros_like(first)
         faint = first < FAINT
         if faint.any():
             half = self.b ** (0.5 * gamma)
-            half += half * (0.5 * gamma * self.more)
             first, second = np.where(faint, half, first), np.where(faint, half, second)
         near = self.m < NEAR
         if near.any():
             h, c = self._exponent(gamma)
-            last = np.exp(-np.maximum(h - 1000.0, 0.0))
             first = np.where(near, np.exp(-np.minimum(h, 500.0)), first)
             second = np.where(near, np.exp(-np.clip(h - 500.0, 0.0, 500.0)), second)
-            third = np.where(near, last + last * np.expm1(-c), third)
-        return first, second, third
+            third = np.where(near, np.exp(-np.maximum(h - 1000.0, 0.0)), third)
+            more = np.where(near, np.expm1(-c), more)
+        return first, second, third, more
 
     def _exponent(self, gamma: float) -> tuple[Floats, Floats]:
         """Return −ln b · γ as a number and a small rest, where m is small."""
@@ -81,20 +83,56 @@ def focused(
     value = times(power, cost)
     faint = (power < FAINT) & (cost > 0.0)
     if faint.any():
-        value = np.where(faint, product(share, alpha, surprise, *doubt.factors(gamma)), value)
+        anew = whole(faded(doubt, gamma, share, alpha, surprise))
+        value = np.where(faint, anew, value)
     return value
 
 
-def pull(doubt: Doubt, p: Floats, more: Floats, surprise: Floats, gamma: float) -> Floats:
-    """Return b + γ · p(1 + more) · surprise as if rounded once: the slope in z, but for b^γ."""
-    lost, error = times_exactly(p, surprise)
+def faded(
+    doubt: Doubt, gamma: float, *factors: Floats | float, low: Floats | float = 0.0
+) -> tuple[Floats, Floats]:
+    """Return b^γ times factors, and what is left: no partial product vanishes or overflows.
+
+    ``low`` is the low part of the last factor.
+    """
+    first, second, third, more = doubt.factors(gamma)
+    more = more + np.where(factors[-1] == 0.0, 0.0, low / factors[-1])
+    mantissa, exponent = np.frexp(first)
+    error = np.zeros_like(first)
+    for factor in (second, third, *factors):
+        part, shift = np.frexp(factor)
+        error = error * part + times_exactly(mantissa, part)[1]
+        mantissa = times(mantissa, part)
+        exponent = exponent + shift
+    error += mantissa * more
+    total, rest = plus_exactly(mantissa, np.where(np.isfinite(error), error, 0.0))
+    rest = np.where(np.isfinite(rest), rest, 0.0)
+    return np.ldexp(total, exponent), np.ldexp(rest, exponent)
+
+
+def whole(x: tuple[Floats, Floats]) -> Floats:
+    """Return a number and its low part as one."""
+    return x[0] + x[1]
+
+
+def minus(a: tuple[Floats, Floats], b: tuple[Floats, Floats]) -> Floats:
+    """Return a − b of numbers that have low parts."""
+    total, error = plus_exactly(a[0], -b[0])
+    error += a[1] - b[1]
+    return total + np.where(np.isfinite(error), error, 0.0)
+
+
+def pull(
+    doubt: Doubt, p: Floats, more: Floats, surprise: Floats, low: Floats, gamma: float
+) -> tuple[Floats, Floats]:
+    """Return b + γ · p(1 + more) · (surprise + low): dℓ/dz without its b^γ; and its low part."""
     lost = times(p, surprise)
-    error = np.where(lost > FAINT, error + lost * more, 0.0)
+    error = times_exactly(p, surprise)[1] + lost * more + p * low
     weighed = gamma * lost
     slack = times_exactly(lost, gamma)[1] if gamma < 1e290 else 0.0
     total, rounding = plus_exactly(doubt.b, weighed)
-    rounding += slack + gamma * error + doubt.b * doubt.more
-    return total + np.where(np.isfinite(rounding), rounding, 0.0)
+    rounding += slack + gamma * np.where(lost > FAINT, error, 0.0) + doubt.b * doubt.more
+    return total, np.where(np.isfinite(rounding), rounding, 0.0)
 
 
 def of_small(p: Floats) -> Floats:

@@ -21,7 +21,7 @@ from lossctl.losses.registry import ONE_INFINITY, Floats, Slope, loss
 from lossctl.losses.rows import one_hot, pick, row_sum, times
 
 
-@loss("hinge_loss", "binary_hinge", task="binary", y=SIGNED, pred=LOGIT, labels="signed")
+@loss("hinge_loss", "binary_hinge_loss", task="binary", y=SIGNED, pred=LOGIT, labels="signed")
 def hinge(y: Floats, yhat: Floats, *, label_smoothing: Smoothing = 0.0) -> tuple[Floats, Slope]:
     """Hinge loss: how far a score falls short of a margin of 1.
 
@@ -40,8 +40,8 @@ def hinge(y: Floats, yhat: Floats, *, label_smoothing: Smoothing = 0.0) -> tuple
     Elsewhere:  scikit-learn hinge_loss, Keras Hinge, torchmetrics BinaryHingeLoss. Keras reads
                 0 as −1 only if the whole batch is 0 and 1; torchmetrics applies a sigmoid when
                 any score lies outside [0, 1]; torch's HingeEmbeddingLoss is another loss.
-    Example:    $ lossctl hinge sample_data/breast_cancer.csv -y label -p logit -q --precision 6
-                ?
+    Example:    $ lossctl hinge sample_data/breast_cancer.csv -p logit -q --precision 6
+                0.110689
     Source:     Cortes and Vapnik, "Support-vector networks" (1995); Rosasco et al., "Are loss
                 functions all the same?" (2004).
 
@@ -58,7 +58,7 @@ def hinge(y: Floats, yhat: Floats, *, label_smoothing: Smoothing = 0.0) -> tuple
     return value, lambda: not_t * (yhat > -1.0) - t * (yhat < 1.0)
 
 
-@loss("hinge_squared", task="binary", y=SIGNED, pred=LOGIT, labels="signed")
+@loss(task="binary", y=SIGNED, pred=LOGIT, labels="signed")
 def squared_hinge(
     y: Floats, yhat: Floats, *, label_smoothing: Smoothing = 0.0
 ) -> tuple[Floats, Slope]:
@@ -78,8 +78,8 @@ def squared_hinge(
     Elsewhere:  Keras SquaredHinge, scikit-learn LinearSVC(loss="squared_hinge") and
                 SGDClassifier, torchmetrics BinaryHingeLoss(squared=True). Keras reads 0 as −1
                 only if the whole batch is 0 and 1.
-    Example:    $ lossctl squared_hinge sample_data/breast_cancer.csv -y label -p logit -q
-                ?
+    Example:    $ lossctl squared_hinge sample_data/breast_cancer.csv -p logit -q --precision 6
+                0.14974
     Source:     Rosasco et al., "Are loss functions all the same?" (2004).
 
     >>> import numpy as np
@@ -96,7 +96,7 @@ def squared_hinge(
     if_1, if_0 = _shortfall(yhat), _shortfall(-yhat)
 
     def slope() -> Floats:
-        half = times(not_t, if_0[0]) - times(t, if_1[0])
+        half = _expected(t, (-if_1[0], -if_1[1]), not_t, if_0)
         return half + half
 
     value = _expected(t, _square(*if_1), not_t, _square(*if_0))
@@ -127,8 +127,8 @@ def exponential(
     Elsewhere:  scikit-learn's GradientBoostingClassifier(loss="exponential") takes the raw score
                 and half its scale: e^(−y±z) with z half the log-odds, as here. torch
                 SoftMarginLoss is ln(1 + e^(−y±z)): here bce_with_logits.
-    Example:    $ lossctl exponential sample_data/breast_cancer.csv -y label -p logit -q
-                ?
+    Example:    $ lossctl exponential sample_data/breast_cancer.csv -p logit -q --precision 6
+                0.246197
     Source:     Friedman, Hastie and Tibshirani, "Additive logistic regression" (2000).
 
     >>> import numpy as np
@@ -136,6 +136,7 @@ def exponential(
     [1.0, 0.0]
     """
     t, not_t = sides(y, label_smoothing)
+    yhat = np.ascontiguousarray(yhat)  # numpy's exp of other layouts may differ in the last bit
     if_1, if_0 = _share_of_power(t, -yhat), _share_of_power(not_t, yhat)
     return if_1 + if_0, lambda: if_0 - if_1
 
@@ -181,8 +182,8 @@ def categorical_hinge(
     Elsewhere:  Keras CategoricalHinge computes max(0, 1 + max((1 − t)z) − Σ tz): the 0 among the
                 rivals is the label's own entry times 0. Of soft labels Keras makes that same
                 formula, here it is the expected loss: another number.
-    Example:    $ lossctl categorical_hinge sample_data/digits.csv -y digit -p 'z_*' -q
-                ?
+    Example:    $ lossctl categorical_hinge sample_data/digits.csv -y 1 -p 'z_*' -q --precision 6
+                0.0903736
     Source:     Keras documentation, CategoricalHinge.
 
     >>> import numpy as np
@@ -194,7 +195,7 @@ def categorical_hinge(
 
 @loss(
     "crammer_singer",
-    "multi_class_hinge",
+    "multiclass_hinge_loss",
     task="multi-class",
     kind="classes",
     y=UNIT,
@@ -221,8 +222,8 @@ def multiclass_hinge(
     Elsewhere:  scikit-learn hinge_loss of several classes; torchmetrics MulticlassHingeLoss in
                 its default mode. torch MultiMarginLoss is another loss: the sum over all rivals
                 j of max(0, 1 − z_y + zⱼ), divided by k (Weston and Watkins).
-    Example:    $ lossctl multiclass_hinge sample_data/digits.csv -y digit -p 'z_*' -q
-                ?
+    Example:    $ lossctl multiclass_hinge sample_data/digits.csv -y digit -p 'z_*' -q --precision 6
+                0.0903736
     Source:     Crammer and Singer, "On the algorithmic implementation of multiclass kernel-based
                 vector machines" (2001).
 

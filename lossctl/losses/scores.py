@@ -4,35 +4,19 @@ from typing import Annotated
 
 import numpy as np
 
-from lossctl.losses.clipping import unsigned
-from lossctl.losses.domain import LOGIT, NOT_NEGATIVE, REAL, UNIT
-from lossctl.losses.focusing import (
-    Doubt,
-    exp_exactly,
-    focused,
-    of_small,
-    of_small_odds,
-    pull,
-    quotient,
-)
+from lossctl.losses.domain import REAL, UNIT
 from lossctl.losses.labels import (
     Labels,
     Smoothing,
     away,
-    plus_exactly,
     shares,
     sides,
     soft_shares,
-    sure,
-    times_exactly,
 )
-from lossctl.losses.registry import ONE_INFINITY, Flags, Floats, Slope, loss
-from lossctl.losses.rows import pick, product, row_sum, times
+from lossctl.losses.registry import Floats, Slope, loss
+from lossctl.losses.rows import row_sum
 
-Gamma = Annotated[float, NOT_NEGATIVE]
-Alpha = Annotated[float | None, UNIT]
 Threshold = Annotated[float, REAL]
-ORDINARY = 2.0  # a γ up to which the last bit of an exponential may be off
 
 
 @loss(
@@ -66,8 +50,8 @@ def brier(
     Elsewhere:  scikit-learn brier_score_loss is the one-column form for two classes and the Σ
                 for more (scale_by_half); two columns p and 1 − p cost twice as much as one
                 column. yardstick always halves the Σ.
-    Example:    $ lossctl brier sample_data/breast_cancer.csv -y label -p prob -q --precision 6
-                ?
+    Example:    $ lossctl brier sample_data/breast_cancer.csv -p prob -q --precision 6
+                0.0415795
     Source:     Brier, "Verification of forecasts expressed in terms of probability" (1950).
 
     >>> import numpy as np
@@ -86,7 +70,6 @@ def brier(
 
 @loss(
     "zero_one_loss",
-    "0_1",
     "error_rate",
     "error",
     "binary_error",
@@ -118,8 +101,8 @@ def zero_one(
     Elsewhere:  scikit-learn zero_one_loss (of labels), LightGBM binary_error and multi_error,
                 XGBoost error, error@t and merror. LightGBM's multi_error counts a tie of the
                 label with another class as a miss.
-    Example:    $ lossctl zero_one sample_data/breast_cancer.csv -y label -p prob -q --precision 6
-                ?
+    Example:    $ lossctl zero_one sample_data/breast_cancer.csv -p prob -q --precision 6
+                0.0492091
     Source:     Hastie, Tibshirani and Friedman, "The Elements of Statistical Learning", 2.4.
 
     >>> import numpy as np
@@ -139,310 +122,3 @@ def zero_one(
             np.put_along_axis(missed, top[..., np.newaxis], 0.0, axis=-1)
             value = row_sum(missed)
     return value + 0.0, lambda: np.zeros_like(yhat)
-
-
-@loss(
-    "focal_loss",
-    "binary_focal_crossentropy",
-    "categorical_focal_crossentropy",
-    task=("binary", "multi-class"),
-    kind="either",
-    y=UNIT,
-    pred=UNIT,
-    labels="binary",
-    simplex=True,
-    hint="Logits? Use focal_with_logits.",
-)
-def focal(
-    y: Floats | Labels,
-    yhat: Floats,
-    *,
-    gamma: Gamma = 2.0,
-    alpha: Alpha = None,
-    label_smoothing: Smoothing = 0.0,
-) -> tuple[Floats, Slope]:
-    """Focal loss of probabilities: cross-entropy that looks away from what is right already.
-
-    Formula:    ℓ = −αₜ (1 − pₜ)^γ ln pₜ, pₜ the probability of what happened: p or 1 − p
-    Gradient:   ∂ℓ/∂pₜ = −αₜ (1 − pₜ)^γ [1/pₜ − γ ln pₜ / (1 − pₜ)]; for y = 0 the other sign
-    Value:      L = Σ wℓ / Σ w, in nats
-
-    Behaviour:  A row that is right with p = 0.9 costs (1 − 0.9)² of its cross-entropy at the
-                default γ = 2: easy rows fade and hard ones decide. A sure miss costs what it
-                costs in bce, without bound, so mislabelled rows and outliers weigh even more
-                among the rest. γ = 0 is bce. alpha weighs y = 1 by α and y = 0 by 1 − α; over
-                classes it is a factor. Soft labels, and those that label_smoothing ε makes, cost
-                what is to be expected: Σ tₖ ℓ(label k).
-    Choose it:  where easy rows are so many that they drown the rest, as in detection. Not to
-                judge probabilities: it is no proper score, its best p is not the true one.
-    Elsewhere:  Keras BinaryFocalCrossentropy ignores alpha unless apply_class_balancing is set,
-                CategoricalFocalCrossentropy always applies 0.25; both clip p at 1e-7. torchvision
-                sigmoid_focal_loss takes logits and has alpha = 0.25 as its default. Of soft
-                labels Keras and torchvision make pₜ = tp + (1 − t)(1 − p) and (1 − pₜ)^γ times
-                the cross-entropy: another number than the expected loss.
-    Example:    $ lossctl focal sample_data/breast_cancer.csv -y label -p prob -q --precision 6
-                ?
-    Source:     Lin et al., "Focal loss for dense object detection" (2017).
-
-    >>> import numpy as np
-    >>> float(focal(np.array([1.0]), np.array([0.5]))[0][0]).__round__(12)
-    0.17328679514
-    """
-    if yhat.ndim == 1:
-        return _focal_of_one(y.astype(np.float64), yhat, gamma, alpha, label_smoothing)
-    dense = soft_shares(y, yhat, label_smoothing)
-    factor = 1.0 if alpha is None else alpha
-    labels = None if dense is not None else y.astype(np.intp)
-    p = unsigned(yhat if labels is None else pick(yhat, labels))
-    share = np.ones_like(p) if dense is None else dense
-    surprise, doubt = -np.log(p), _doubt(p, np.array(True))
-    value = focused(share, factor, surprise, doubt, gamma)
-
-    def slope_of_classes() -> Floats:
-        s = 0.0 - _steepness(share, factor, surprise, doubt, p, gamma)
-        return s if labels is None else _spread(s, labels, yhat)
-
-    return (value if labels is not None else row_sum(value)) + 0.0, slope_of_classes
-
-
-def _balance(alpha: float | None) -> tuple[float, float]:
-    """Return the weights of y = 1 and y = 0."""
-    return (1.0, 1.0) if alpha is None else (alpha, 1.0 - alpha)
-
-
-def _focal_of_one(
-    y: Floats, p: Floats, gamma: float, alpha: float | None, smoothing: float
-) -> tuple[Floats, Slope]:
-    of_1, of_0 = _balance(alpha)
-    yes = sure(y, smoothing)
-    if yes is not None:
-        surprise = np.where(yes, -np.log(p), -np.log1p(-p))
-        doubt = _doubt(p, yes)
-        one, factor = np.ones_like(p), np.where(yes, of_1, of_0)
-
-        def slope_of_sure() -> Floats:
-            chance = np.where(yes, unsigned(p), 1.0 - p)
-            return np.where(yes, -1.0, 1.0) * _steepness(
-                one, factor, surprise, doubt, chance, gamma
-            )
-
-        return focused(one, factor, surprise, doubt, gamma) + 0.0, slope_of_sure
-
-    t, not_t = sides(y, smoothing)
-    surprise, counter = -np.log(p), -np.log1p(-p)
-    if_1, if_0 = _doubt(p, np.array(True)), _doubt(p, np.array(False))
-    value = focused(t, of_1, surprise, if_1, gamma) + focused(not_t, of_0, counter, if_0, gamma)
-
-    def slope() -> Floats:
-        up = _steepness(not_t, of_0, counter, if_0, 1.0 - p, gamma)
-        return up - _steepness(t, of_1, surprise, if_1, unsigned(p), gamma)
-
-    return value + 0.0, slope
-
-
-def _doubt(p: Floats, yes: Flags) -> Doubt:
-    """Return the probability that a label of 1 is wrong, or of 0 where not ``yes``."""
-    not_p = 1.0 - p
-    rounding = ((1.0 - not_p) - p) / np.maximum(not_p, 0.5)
-    small = np.where(yes, p, not_p)
-    return Doubt(
-        np.where(yes, not_p, unsigned(p)), np.where(yes, rounding, 0.0), small, of_small(small)
-    )
-
-
-def _spread(s: Floats, labels: Labels, like: Floats) -> Floats:
-    """Return the slopes of the labels in their columns, 0 elsewhere."""
-    wide = np.zeros_like(like)
-    np.put_along_axis(wide, labels[..., np.newaxis], s[..., np.newaxis], axis=-1)
-    return wide
-
-
-def _steepness(
-    share: Floats, alpha: Floats | float, surprise: Floats, doubt: Doubt, p: Floats, gamma: float
-) -> Floats:
-    """Return share · α · b^γ · (1/p + γ·surprise/b), surprise/b being 1 at b = 0."""
-    scale = 2.0**-60  # 1/p may be beyond float64 where its share is not
-    ratio = np.where(doubt.b == 0.0, 1.0, surprise / doubt.b)
-    gain = scale / p + times(np.asarray(gamma * scale), ratio)
-    return product(share, alpha, *doubt.factors(gamma), gain, 1.0 / scale)
-
-
-@loss(
-    "sigmoid_focal_loss",
-    "focal_loss_with_logits",
-    "sigmoid_focal_crossentropy",
-    task=("binary", "multi-class"),
-    kind="either",
-    y=UNIT,
-    pred=LOGIT,
-    labels="binary",
-    rule=ONE_INFINITY,
-)
-def focal_with_logits(
-    y: Floats | Labels,
-    yhat: Floats,
-    *,
-    gamma: Gamma = 2.0,
-    alpha: Alpha = None,
-    label_smoothing: Smoothing = 0.0,
-) -> tuple[Floats, Slope]:
-    """Focal loss of logits z, from which p = σ(z), or softmax(z) for classes.
-
-    Formula:    ℓ = −αₜ (1 − pₜ)^γ ln pₜ, pₜ the probability of what happened, z = ŷ
-    Gradient:   G = αₜ (1 − pₜ)^γ (1 − pₜ − γ pₜ ln pₜ): ∂ℓ/∂z = −G for y = 1 and G for y = 0;
-                k classes: −G for the label, and G·pⱼ/(1 − pₜ) for every other j
-    Value:      L = Σ wℓ / Σ w, in nats
-
-    Behaviour:  The same number as focal of σ(z) or softmax(z), to the last digits where those
-                saturate: z = 40 for y = 1 costs 7.7e-53. A sure miss pulls with force α, so an
-                outlier pulls like any other miss while easy rows pull less and less. The slopes
-                of a row of classes sum to 0. An infinite logit on the right side costs 0. gamma,
-                alpha, soft labels and label_smoothing are those of focal.
-    Choose it:  whenever the outputs are logits and easy rows drown the rest. Not where the
-                probabilities are to be used as such (bce_with_logits).
-    Elsewhere:  torchvision sigmoid_focal_loss (alpha = 0.25 by default; -1 is none here), Keras
-                BinaryFocalCrossentropy(from_logits=True), optax sigmoid_focal_loss. Of soft
-                labels they make (1 − tp − (1 − t)(1 − p))^γ times the cross-entropy: another
-                number than the expected loss.
-    Example:    $ lossctl focal_with_logits sample_data/breast_cancer.csv -y label -p logit -q
-                ?
-    Source:     Lin et al., "Focal loss for dense object detection" (2017).
-
-    >>> import numpy as np
-    >>> focal_with_logits(np.array([1.0, 0.0]), np.array([np.inf, 1000.0]))[0].tolist()
-    [0.0, 1000.0]
-    """
-    if yhat.ndim == 1:
-        return _focal_of_logit(y.astype(np.float64), yhat, gamma, alpha, label_smoothing)
-    dense = soft_shares(y, yhat, label_smoothing)
-    return _focal_of_logits(dense, y, yhat, gamma, 1.0 if alpha is None else alpha)
-
-
-def _focal_of_logit(
-    y: Floats, z: Floats, gamma: float, alpha: float | None, smoothing: float
-) -> tuple[Floats, Slope]:
-    of_1, of_0 = _balance(alpha)
-    power, error = exp_exactly(-np.abs(z))
-    total, slack = plus_exactly(power, 1.0)
-    slack += power * error
-    small = quotient(power, power * error, total, slack)
-    large = quotient(np.ones_like(power), 0.0, total, slack)
-    low = of_small_odds(power, error)
-    both = np.log1p(power) + small[0] * error
-
-    def against(right: Flags) -> Doubt:
-        return Doubt(
-            np.where(right, small[0], large[0]),
-            np.where(right, small[1], large[1]),
-            np.where(right, 1.0, power),
-            low,
-        )
-
-    def steepness(
-        share: Floats | float, factor: Floats | float, surprise: Floats, doubt: Doubt, right: Flags
-    ) -> Floats:
-        p, more = np.where(right, large[0], small[0]), np.where(right, large[1], small[1])
-        gain = pull(doubt, p, more, surprise, gamma)
-        return product(share, factor, *doubt.factors(gamma), gain)
-
-    yes = sure(y, smoothing)
-    if yes is not None:
-        score, factor = np.where(yes, z, -z), np.where(yes, of_1, of_0)
-        surprise, one = np.maximum(-score, 0.0) + both, np.ones_like(z)
-        right = score >= 0.0
-        doubt = against(right)
-
-        def slope_of_sure() -> Floats:
-            return np.where(yes, -1.0, 1.0) * steepness(one, factor, surprise, doubt, right) + 0.0
-
-        return focused(one, factor, surprise, doubt, gamma) + 0.0, slope_of_sure
-
-    t, not_t = sides(y, smoothing)
-    above, below = z >= 0.0, z <= 0.0
-    if_1, if_0 = against(above), against(below)
-    cost, counter = np.maximum(-z, 0.0) + both, np.maximum(z, 0.0) + both
-    value = focused(t, of_1, cost, if_1, gamma) + focused(not_t, of_0, counter, if_0, gamma)
-
-    def slope() -> Floats:
-        up = steepness(not_t, of_0, counter, if_0, below)
-        return up - steepness(t, of_1, cost, if_1, above)
-
-    return value + 0.0, slope
-
-
-def _focal_of_logits(
-    dense: Floats | None, y: Floats | Labels, z: Floats, gamma: float, alpha: float
-) -> tuple[Floats, Slope]:
-    top = np.argmax(z, axis=-1)
-    high = pick(z, top)
-    below, fault = plus_exactly(z, -high[..., np.newaxis])
-    if not np.isfinite(below).all():  # ∞ − ∞ is the place of all probability
-        fault = np.where(np.isfinite(below), fault, 0.0)
-        below = np.where(np.isnan(below), 0.0, below)
-    if gamma <= ORDINARY and dense is None:
-        powers = np.exp(below)
-        powers += powers * np.where(below > -1000.0, fault, 0.0)
-        errors = np.zeros_like(powers)
-    else:
-        powers, errors = exp_exactly(below, fault)
-    others, other_errors = powers.copy(), powers * errors
-    np.put_along_axis(others, top[..., np.newaxis], 0.0, axis=-1)
-    rest, rest_low = np.zeros_like(high), np.zeros_like(high)
-    for column in range(z.shape[-1]):
-        rest, rounding = plus_exactly(rest, others[..., column])
-        rest_low += rounding + other_errors[..., column]
-    total, total_low = plus_exactly(np.ones_like(rest), rest)
-    total_low += rest_low
-    cost_of_rest = np.log1p(rest)
-
-    labels = None if dense is not None else y.astype(np.intp)
-
-    def chosen(x: Floats) -> Floats:
-        return x if labels is None else pick(x, labels)
-
-    def wide(x: Floats) -> Floats:
-        return x if labels is not None else x[..., np.newaxis]
-
-    power, extra = chosen(powers), chosen(powers * errors)
-    is_top = (np.arange(z.shape[-1]) == top[..., np.newaxis]) if labels is None else labels == top
-    left, left_low = plus_exactly(wide(total), -power)
-    left = np.where(is_top, wide(rest), left)
-    left_low = np.where(is_top, wide(rest_low), left_low + wide(total_low) - extra)
-    b, more = quotient(left, left_low, wide(total), wide(total_low))
-    p, p_more = quotient(power, extra, wide(total), wide(total_low))
-    surprise = wide(cost_of_rest) + np.where(is_top, 0.0, 0.0 - chosen(below))
-    doubt = Doubt(b, more, np.where(is_top, 1.0, p), of_small(p) + p * p_more)
-    share = np.ones_like(p) if dense is None else dense
-    costs = focused(share, alpha, surprise, doubt, gamma)
-
-    if labels is not None:
-
-        def slope_of_labels() -> Floats:
-            gain = pull(doubt, p, p_more, surprise, gamma)
-            force = product(alpha, *doubt.factors(gamma), gain)
-            s = powers * (force / np.where(left > 0.0, left, 1.0))[..., np.newaxis]
-            np.put_along_axis(s, labels[..., np.newaxis], -force[..., np.newaxis], axis=-1)
-            return s + 0.0
-
-        return costs, slope_of_labels
-
-    far = np.isinf(surprise) & np.isfinite(high)[..., np.newaxis] & np.isfinite(z)
-    if far.any():  # the difference is beyond float64, its share need not be
-        part = share * alpha
-        costs = np.where(far, part * high[..., np.newaxis] - part * z, costs)
-
-    def slope() -> Floats:
-        # Σₖ cₖ(pᵢ − [i = k]) as pᵢ·(Σc − cᵢ) − cᵢ(1 − pᵢ), neither difference with cancellation
-        ratio = np.where(b == 0.0, 1.0, surprise / b)
-        c = product(share, alpha, *doubt.factors(gamma), 1.0 + gamma * times(p, ratio))
-        most = np.argmax(c, axis=-1)[..., np.newaxis]
-        apart = c.copy()
-        np.put_along_axis(apart, most, 0.0, axis=-1)
-        not_c = row_sum(c)[..., np.newaxis] - c
-        np.put_along_axis(not_c, most, row_sum(apart)[..., np.newaxis], axis=-1)
-        gained, error = times_exactly(p, not_c)
-        lost, slack = times_exactly(c, b)
-        s, rounding = plus_exactly(gained, -lost)
-        return s + (rounding + (error - slack) + (gained * p_more - lost * more)) + 0.0
-
-    return row_sum(costs), slope
