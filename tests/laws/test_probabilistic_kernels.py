@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from lossctl.losses.spec import parse_specs
 TINY = 5e-324
 
 
-def both(spec: str, y: object, yhat: object) -> tuple[list[object], list[object]]:
+def both(spec: str, y: object, yhat: object) -> tuple[list[Any], list[Any]]:
     """Return the losses and the slopes as lists."""
     value, slope = parse_specs(spec)[0].bound.both(y, yhat)
     return value.tolist(), slope().tolist()
@@ -38,7 +39,7 @@ def test_the_gaussian_nll_of_what_overflows_in_between(
 def test_the_slope_in_the_variance_does_not_cancel_where_it_is_the_square_of_the_error() -> None:
     error = 1.0 + 2.0**-30  # its square is 1 + 2⁻²⁹ + 2⁻⁶⁰, which float64 does not hold
     _, slope = both("gaussian_nll", [0.0], [[error, 1.0 + 2.0**-29]])
-    assert slope[0][1] == pytest.approx(-(2.0**-61), rel=1e-8)  # type: ignore[index]
+    assert slope[0][1] == pytest.approx(-(2.0**-61), rel=1e-8)
 
 
 def test_an_end_of_an_interval_that_y_lies_on_is_not_pulled() -> None:
@@ -71,7 +72,7 @@ def test_the_cosine_distance_of_nearly_parallel_vectors_is_half_the_square_of_th
         wanted = angle**2 / 2 * (1 - 0.75 * angle**2) if length * angle > 1e-307 else None
         if wanted is not None:
             assert value == pytest.approx([wanted], rel=1e-9, abs=0.0)
-            assert slope[0][1] == pytest.approx(angle / length, rel=1e-5, abs=0.0)  # type: ignore[index]
+            assert slope[0][1] == pytest.approx(angle / length, rel=1e-5, abs=0.0)
 
 
 def test_parallel_vectors_cost_nothing_and_a_vector_of_zeros_is_refused() -> None:
