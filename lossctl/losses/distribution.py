@@ -136,7 +136,7 @@ def kl_divergence(
                 scipy.stats.entropy(P, Q) rescales both to sum 1, scikit-learn has none.
                 scipy.special.rel_entr is a term of it; scipy's kl_div adds Q − P to each.
     Example:    $ lossctl kl_divergence sample_data/dice.csv -y fair -p loaded -q --precision 6
-                ?
+                0.242586
     Source:     Kullback and Leibler, "On information and sufficiency" (1951).
 
     >>> import numpy as np
@@ -197,7 +197,7 @@ def js_divergence(y: Floats, yhat: Floats, *, base: Base = math.e) -> tuple[Floa
                 metric), and rescales both to sum 1. Neither torch, Keras nor scikit-learn has
                 it.
     Example:    $ lossctl js_divergence sample_data/dice.csv -y fair -p loaded -q --precision 6
-                ?
+                0.06466
     Source:     Lin, "Divergence measures based on the Shannon entropy" (1991).
 
     >>> import numpy as np

@@ -134,12 +134,11 @@ def interval_score(y: Floats, yhat: Floats, *, alpha: Alpha = 0.1) -> tuple[Floa
     Choose it:  to compare intervals of one nominal level, where coverage alone would praise the
                 widest. For a single quantile, quantile; for whole distributions, crps. Set α to
                 the level that the intervals were made for: the score of others is misleading.
-    Elsewhere:  The Winkler score (forecast, fable, sktime, scoringrules interval_score). It is
-                2/α times the sum of the two quantile losses at α/2 and 1 − α/2. sktime and
-                Gneiting's weighted interval score average over several α, and the latter
-                weighs each by α/2.
+    Elsewhere:  The Winkler score; interval_score in scoringrules. It is 2/α times the sum of the
+                two quantile losses at α/2 and 1 − α/2. The weighted interval score of epidemic
+                forecasting is a mean over several α, each times α/2.
     Example:    $ lossctl interval_score:alpha=0.2 sample_data/diabetes.csv -p q10,q90 -q
-                ?
+                188.96514482061312
     Source:     Gneiting and Raftery, "Strictly proper scoring rules, prediction, and
                 estimation" (2007), 6.2; Winkler (1972).
 
