@@ -56,4 +56,12 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "gamma",
         "gamma_nloglik",
     ),
+    "tweedie": (
+        "tweedie_deviance",
+        "mean_tweedie_deviance",
+        "tweedie_deviance_score",
+        "tweedie_nll",
+        "tweedie",
+        "tweedie_nloglik",
+    ),
 }
