@@ -8,7 +8,6 @@ close to 1, and a polynomial per power gives it. Far from the truth the terms no
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Any
 
@@ -17,17 +16,16 @@ import numpy as np
 from lossctl.losses.accurate import two_product, two_sum
 from lossctl.losses.count import blockwise, gamma_deviance, poisson_deviance
 from lossctl.losses.domain import NOT_NEGATIVE, POSITIVE, REAL, Interval, Union
-from lossctl.losses.regression import mse
 from lossctl.losses.registry import Flags, Floats, Slope, loss
+from lossctl.losses.regression import mse
+from lossctl.losses.scaled import Scaled, choose, difference, negative_power, scaled
 
 Power = Annotated[
     float, Union((Interval(-math.inf, 0.0, "right"), Interval(1.0, math.inf, "left")))
 ]
 NEAR = 6.0  # |t|·max(1, |a|, |b|) up to which the polynomials reach, in pieces
 PLAIN = 2.0**160  # numbers between this and its inverse cannot overflow at an ordinary power
-HUGE = 2.0**40  # binary exponents beyond this are as good as infinite
 MILD = 64.0  # powers up to which 3ᵖ and first-order corrections do
-STEEP = 512.0
 
 
 def _truths(params: Mapping[str, Any]) -> Interval:
@@ -37,86 +35,6 @@ def _truths(params: Mapping[str, Any]) -> Interval:
 
 def _means(params: Mapping[str, Any]) -> Interval:
     return REAL if params["power"] == 0.0 else POSITIVE
-
-
-@dataclass(frozen=True, slots=True)
-class Scaled:
-    """Numbers as mantissa · 2^exponent; the exponents are whole float64 numbers."""
-
-    mantissa: Floats
-    exponent: Floats
-
-    def __mul__(self, other: "Scaled") -> "Scaled":
-        """Return the product, whose mantissa is near 1 again."""
-        mantissa, shift = np.frexp(self.mantissa * other.mantissa)
-        return Scaled(mantissa, self.exponent + other.exponent + shift)
-
-    def __add__(self, other: "Scaled") -> "Scaled":
-        """Return the sum; a 0 counts whatever its exponent."""
-        top = np.maximum(
-            np.where(self.mantissa == 0.0, -HUGE, self.exponent),
-            np.where(other.mantissa == 0.0, -HUGE, other.exponent),
-        )
-        total = _ldexp(self.mantissa, self.exponent - top)
-        mantissa, shift = np.frexp(total + _ldexp(other.mantissa, other.exponent - top))
-        return Scaled(mantissa, top + shift)
-
-    def __neg__(self) -> "Scaled":
-        """Return them with the other sign."""
-        return Scaled(-self.mantissa, self.exponent)
-
-    def twice(self) -> Floats:
-        """Return their doubles as float64 numbers, rounded once."""
-        return _ldexp(self.mantissa, self.exponent + 1.0)
-
-    def floats(self) -> Floats:
-        """Return them as float64 numbers, rounded once."""
-        return _ldexp(self.mantissa, self.exponent)
-
-
-def _ldexp(mantissa: Floats, exponent: Floats) -> Floats:
-    result: Floats = np.ldexp(mantissa, np.clip(exponent, -9999.0, 9999.0).astype(np.int32))
-    return result
-
-
-def _scaled(x: Floats | float) -> Scaled:
-    mantissa, exponent = np.frexp(x)
-    return Scaled(mantissa, exponent.astype(np.float64))
-
-
-def _difference(mu: Floats, y: Floats) -> Scaled:
-    e = mu - y
-    over = np.isinf(e)
-    half = _scaled(np.where(over, 0.5 * mu - 0.5 * y, e))
-    return Scaled(half.mantissa, half.exponent + over)
-
-
-def _power(x: Floats, p: float, shift: Floats | float = 0.0) -> Scaled:
-    """Return (x · 2^shift)⁻ᵖ for x > 0.
-
-    Apart, the mantissa and the power of two neither overflow nor lose bits of p. At a steep power
-    only numbers near 1 matter, of which half the power is finite.
-    """
-    if abs(p) <= STEEP:
-        mantissa, exponent = np.frexp(x)
-        small = mantissa < math.sqrt(0.5)
-        mantissa = np.where(small, 2.0 * mantissa, mantissa)
-        high, low = two_product(exponent - small + shift, -p)
-        whole = np.rint(high)
-        mantissa = np.power(mantissa, -p) * np.exp2((high - whole) + low)
-        mantissa, exponent = np.frexp(mantissa)
-        return Scaled(mantissa, whole + exponent)
-    x = np.ldexp(x, np.asarray(shift, dtype=np.int32))
-    root = np.power(x, -0.5 * p)
-    mantissa, exponent = np.frexp(root)
-    mantissa, more = np.frexp(mantissa * mantissa)
-    exponent = (2 * exponent + more).astype(np.float64)
-    out = (root < 1e-300) | ~(root < 1e300)
-    if out.any():
-        bits = np.clip(np.rint(np.log2(x) * -p), -HUGE, HUGE)
-        mantissa = np.where(out, 0.5, mantissa)
-        exponent = np.where(out, bits, exponent)
-    return Scaled(mantissa, exponent)
 
 
 def _steepness(p: float) -> float:
@@ -142,7 +60,7 @@ def _piece(p: float, low: float, high: float, origin: float) -> tuple[float, ...
             mu = t.exp()
             grown = (a * t).exp()
             deviance = 2 * ((grown * mu - 1) / b - (grown - 1) / a)
-            if low > 0.0 and p > 2.0 or high < 0.0 and p < 0.0:
+            if (low > 0.0 and p > 2.0) or (high < 0.0 and p < 0.0):
                 return deviance
             if high < 0.0:
                 return deviance / ((1 - mu) * grown)
@@ -190,7 +108,7 @@ def _near(y: Floats, mu: Floats, x: Floats, p: float) -> Floats:
         # counted from its inner end a piece that grows away from 0 adds and does not cancel
         ratio = _polynomial(_piece(p, low, high, inner), 0.5 * (x[rows] - inner))
         truth, mean = y[rows], mu[rows]
-        if low > 0.0 and p > 2.0 or high < 0.0 and p < 0.0:
+        if (low > 0.0 and p > 2.0) or (high < 0.0 and p < 0.0):
             result[rows] = _side(truth, truth, ratio, p)
         elif high < 0.0:
             result[rows] = _side(mean, truth - mean, ratio, p)
@@ -207,7 +125,7 @@ def _side(anchor: Floats, other: Floats, ratio: Floats, p: float) -> Floats:
     if not calm.all():
         rest = ~calm
         anchor, other, ratio = anchor[rest], other[rest], ratio[rest]
-        whole = _power(anchor, p) * _scaled(anchor) * _scaled(other) * _scaled(ratio)
+        whole = negative_power(anchor, p) * scaled(anchor) * scaled(other) * scaled(ratio)
         result[rest] = whole.floats()
     return result
 
@@ -236,28 +154,28 @@ def _middle_scaled(y: Floats, mu: Floats, flat: Floats, p: float) -> Floats:
     third = total / 3.0
     back, back_low = two_product(third, 3.0)
     rest = (((total - back) - back_low) + lost) / total
-    powers = _power(third, p, shift)
+    powers = negative_power(third, p, shift)
     e, e_lost = two_sum(mu, -y)
-    size = _scaled(e)
+    size = scaled(e)
     size = Scaled(size.mantissa, size.exponent + shift)
     change = np.exp(np.clip((e_lost + e_lost) / e - p * rest, -700.0, 700.0))
-    return (size * size * powers * _scaled(flat * change)).floats()
+    return (size * size * powers * scaled(flat * change)).floats()
 
 
 def _far(y: Floats, mu: Floats, t: Floats, p: float) -> Floats:
     """Return the deviance where |x| > 6: differences of powers, which no longer cancel."""
     a, b = 1.0 - p, 2.0 - p
-    at_y, at_mu = _power(y, p), _power(mu, p)
-    truth, mean = _scaled(y), _scaled(mu)
+    at_y, at_mu = negative_power(y, p), negative_power(mu, p)
+    truth, mean = scaled(y), scaled(mu)
     own = truth * truth * at_y
     cross = truth * mean * at_mu
 
     def grown(rate: float, power: Scaled) -> Scaled:
         """Return (power − own)/rate, by expm1 where the two are close."""
-        apart = (power + -own) * _scaled(1.0 / rate)
-        close = own * _scaled(np.expm1(rate * t) / rate)
+        apart = (power + -own).over(rate)
+        close = own * scaled(np.expm1(rate * t) / rate)
         small = np.abs(rate * t) < 1.0
-        return _where(small, close, apart)
+        return choose(small, close, apart)
 
     steps = -grown(a, cross)
     # of two forms of one sum, the one whose terms cancel less
@@ -266,7 +184,7 @@ def _far(y: Floats, mu: Floats, t: Floats, p: float) -> Floats:
     else:
         total = grown(b, mean * mean * at_mu) + steps
         if p > 2.5:
-            total = _where(t > 0.0, _outer(y, mu, at_mu, steps, b), total)
+            total = choose(t > 0.0, _outer(y, mu, at_mu, steps, b), total)
     # beyond all bounds the signs of the terms are lost, but not which way the largest goes
     top = np.maximum(at_y.exponent, at_mu.exponent)
     result: Floats = np.maximum(total.twice(), 0.0)
@@ -276,12 +194,7 @@ def _far(y: Floats, mu: Floats, t: Floats, p: float) -> Floats:
 
 
 def _outer(y: Floats, mu: Floats, at_mu: Scaled, steps: Scaled, b: float) -> Scaled:
-    return (_difference(mu, y) * _scaled(mu) * at_mu + steps) * _scaled(1.0 / b)
-
-
-def _where(rows: Flags, x: Scaled, y: Scaled) -> Scaled:
-    mantissa = np.where(rows, x.mantissa, y.mantissa)
-    return Scaled(mantissa, np.where(rows, x.exponent, y.exponent))
+    return (difference(mu, y) * scaled(mu) * at_mu + steps).over(b)
 
 
 def _log_ratio(y: Floats, mu: Floats) -> Floats:
@@ -330,9 +243,9 @@ def _likelihood(y: Floats, mu: Floats, first: float, second: float, p: float) ->
     if not calm.all():
         rest = ~calm
         y, mu = y[rest], mu[rest]
-        mean = _scaled(mu)
-        terms = _scaled(y) * _scaled(1.0 / first) + mean * _scaled(1.0 / second)
-        result[rest] = (_power(mu, p) * mean * terms).floats()
+        mean = scaled(mu)
+        terms = scaled(y).over(first) + mean.over(second)
+        result[rest] = (negative_power(mu, p) * mean * terms).floats()
     return result
 
 
@@ -350,7 +263,7 @@ def _slope(y: Floats, mu: Floats, p: float) -> Floats:
     if not calm.all():
         rest = ~calm
         y, mu = y[rest], mu[rest]
-        result[rest] = (_difference(mu, y) * _power(mu, p)).floats()
+        result[rest] = (difference(mu, y) * negative_power(mu, p)).floats()
     return result
 
 
@@ -414,7 +327,7 @@ def tweedie_nll(y: Floats, yhat: Floats, *, power: Between = 1.5) -> tuple[Float
 
     Behaviour:  Lowest at μ = y, where it is y^(2−p)/((p−1)(2−p)) and not 0: compare models on
                 the same rows and at one power (tweedie_deviance is 0 at the truth). Too low a
-                mean costs yμ^(1−p), without bound; the pull of an outlier grows with y alone.
+                mean costs yμ^(1−p), without bound; the pull of an outlier grows in proportion to y.
                 A power near 1 treats the amounts as counts, one near 2 as gamma amounts.
     Choose it:  to train on amounts with exact zeros; to report, tweedie_deviance. The power is
                 a choice: losses at two powers are not on one scale.
