@@ -12,7 +12,7 @@ from lossctl.losses.accurate import two_product
 from lossctl.losses.registry import Flags, Floats
 
 HUGE = 2.0**40  # binary exponents beyond this are as good as infinite
-STEEP = 512.0  # powers from which only numbers near 1 have a power in range
+STEEP = 2000.0  # powers from which only numbers near 1 have a power in range
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +100,14 @@ def _power_apart(x: Floats, p: float, shift: Floats) -> Scaled:
 
 
 def _steep(x: Floats, p: float) -> Scaled:
-    """Return x⁻ᵖ for a large p: only numbers near 1 matter, of which half the power is finite."""
-    root = np.power(x, -0.5 * p)
-    mantissa, exponent = np.frexp(root)
-    square, more = np.frexp(mantissa * mantissa)
-    bits = (2 * exponent + more).astype(np.float64)
+    """Return x⁻ᵖ for a large p: only numbers near 1 matter, of which a quarter power is finite."""
+    root = np.power(x, -0.25 * p)
     fits = (root > 1e-300) & (root < 1e300)
+    mantissa, exponent = np.frexp(root)
+    square = Scaled(mantissa, exponent.astype(np.float64))
+    square = square * square
     beyond = np.clip(np.rint(np.log2(x) * -p), -HUGE, HUGE)
-    return Scaled(np.where(fits, square, 0.5), np.where(fits, bits, beyond))
+    return choose(fits, square * square, Scaled(np.full_like(x, 0.5), beyond))
 
 
 def choose(rows: Flags, x: Scaled, y: Scaled) -> Scaled:
