@@ -176,6 +176,14 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "gamma",
         "gamma_nloglik",
     ),
+    "tweedie": (
+        "tweedie_deviance",
+        "mean_tweedie_deviance",
+        "tweedie_deviance_score",
+        "tweedie_nll",
+        "tweedie",
+        "tweedie_nloglik",
+    ),
     "probabilistic": (
         "gaussian_nll",
         "gaussian_nll_loss",
