@@ -12,12 +12,14 @@ smallest x with W(≤ x) > ½W: without weights the convention of ``numpy.median
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from lossctl.exact import SCALE_BITS, grouped_units
+from lossctl.exact import total as sum_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -110,37 +112,55 @@ class Order:
                 joined[code] = joined[code] + tied if code in joined else tied
         return joined
 
-    def _steps(self) -> tuple[list[tuple[int, Tied]], bool]:
-        """Return bits and weights in rising order, and whether each is a single magnitude."""
-        if not self.kept:
-            first, shift = self.bracket.first, self.bracket.shift
-            steps = [(first + (code << shift), tied) for code, tied in sorted(self.bins.items())]
-            return steps, shift == 0
-        e = np.concatenate([part for part, _ in self.kept])
-        bits = np.abs(e).view(np.int64)
-        weights = [w for _, w in self.kept]
-        if any(w is not None for w in weights):
-            sizes = [len(part) for part, _ in self.kept]
-            every = [np.ones(n) if w is None else w for w, n in zip(weights, sizes, strict=True)]
-            return sorted(_tied(bits, e, np.concatenate(every)).items()), True
-        return sorted(_tied(bits, e, None).items()), True
-
     def find(self, total: int, upper: bool) -> tuple[Tied, float] | Bracket:
         """Return the lower or upper median, or the bracket in which the next pass finds it.
 
         ``total`` is the weight of all numbers, in exact units.
         """
+        if self.kept:
+            return self._among_kept(total, upper)
         weight = self.bracket.below
-        steps, single = self._steps()
-        for bits, tied in steps:
-            reached = 2 * (weight + tied.weight)
-            if reached > total or (reached == total and not upper):
-                if single:
+        for code, tied in sorted(self.bins.items()):
+            if _reached(weight + tied.weight, total, upper):
+                bits = self.bracket.first + (code << self.bracket.shift)
+                if not self.bracket.shift:
                     return tied, float(np.array(bits, dtype=np.int64).view(np.float64))
                 width = self.bracket.shift
                 return Bracket(bits, width, max(0, width - FINER), weight)
             weight += tied.weight
         raise AssertionError("the median lies in no bin")
+
+    def _among_kept(self, total: int, upper: bool) -> tuple[Tied, float]:
+        """Return the median of numbers that are all there."""
+        e = np.concatenate([part for part, _ in self.kept])
+        w = None
+        if any(part is not None for _, part in self.kept):
+            every = (np.ones(len(part)) if w is None else w for part, w in self.kept)
+            w = np.concatenate(list(every))
+        order = np.argsort(np.abs(e), kind="stable")
+        e = e[order]
+        w = None if w is None else w[order]
+
+        def reached(count: int) -> bool:
+            return _reached(self.bracket.below + _weight(w, 0, count), total, upper)
+
+        at = bisect_left(range(1, len(e) + 1), True, key=reached)
+        sizes = np.abs(e)
+        value = float(sizes[at])
+        first, last = (int(np.searchsorted(sizes, value, side)) for side in ("left", "right"))
+        ties = e[first:last]
+        positive, negative = (int(np.count_nonzero(flags)) for flags in (ties > 0.0, ties < 0.0))
+        return Tied(_weight(w, first, last), positive, negative), value
+
+
+def _reached(weight: int, total: int, upper: bool) -> bool:
+    """Whether half of the weight, or for the upper median more than half, lies there or below."""
+    return 2 * weight > total or (2 * weight == total and not upper)
+
+
+def _weight(w: Floats | None, first: int, last: int) -> int:
+    """Return the weight of some rows in exact units."""
+    return (last - first) * ONE if w is None else sum_of(w[first:last]).units
 
 
 def _tied(codes: Codes, e: Floats, w: Floats | None) -> dict[int, Tied]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 VECTORS = "selftest.json"
 SPECIAL = {"Infinity": math.inf, "-Infinity": -math.inf, "NaN": math.nan}
-LARGE_ROWS = 90_000  # enough text for the fast reader
+LARGE_ROWS = 70_000  # enough text for the fast reader
 
 
 class Fault(NamedTuple):
@@ -69,10 +69,13 @@ def selftest() -> tuple[Check, ...]:
 
 def _check(name: str, compared: Iterator[tuple[str, Any, Any, float]]) -> Check:
     numbers, faults = 0, []
-    for where, found, expected, within in compared:
-        numbers += 1
-        if not _agree(found, expected, within):
-            faults.append(Fault(where, found, expected))
+    try:
+        for where, found, expected, within in compared:
+            numbers += 1
+            if not _agree(found, expected, within):
+                faults.append(Fault(where, found, expected))
+    except Exception as error:  # a broken install may break anywhere: that is a finding
+        faults.append(Fault(f"{type(error).__name__}: {error}", math.nan, math.nan))
     return Check(name, numbers, tuple(faults))
 
 
@@ -145,8 +148,8 @@ def _readers(_: None) -> Iterator[tuple[str, float, float, float]]:
             path = os.path.join(folder, "data.csv")
             with open(path, "w", encoding="utf-8") as file:
                 file.write("y,yhat\n" + "\n".join(lines) + "\n")
-            read = evaluate(path, "mse,mae,r2,median_ae").results
-        held = evaluate({"y": y, "yhat": yhat}, "mse,mae,r2,median_ae").results
+            read = evaluate(path, "mse,r2,median_ae").results
+        held = evaluate({"y": y, "yhat": yhat}, "mse,r2,median_ae").results
         for a, b in zip(read, held, strict=True):
             yield f"{a.spec} of {name}", a.value, b.value, 0.0
             assert a.gradient is not None

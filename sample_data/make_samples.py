@@ -263,7 +263,7 @@ def wine() -> pd.DataFrame:
 
 
 def linnerud() -> pd.DataFrame:
-    """Three exercises of twenty men in a fitness club: counts and predicted rates.
+    """Three exercises of twenty men in a fitness club: counts, predicted rates, their logarithms.
 
     One Poisson regression an exercise with alpha = 10 on standardised weight, waist and
     pulse, ten shuffled folds of two men.  The penalty is strong because eighteen men say
@@ -279,6 +279,7 @@ def linnerud() -> pd.DataFrame:
         {"id": np.arange(1, len(counts) + 1)}
         | {f"y_{name}": counts[:, index] for index, name in enumerate(EXERCISES)}
         | {f"rate_{name}": rate for name, rate in zip(EXERCISES, rates, strict=True)}
+        | {f"log_{name}": np.log(rate) for name, rate in zip(EXERCISES, rates, strict=True)}
     )
 
 

@@ -71,6 +71,32 @@ def test_a_small_file_needs_no_dataframe_engine(small: Path) -> None:
     assert loaded_by(PROGRAM, "mse", "-q", stdin=small.read_bytes()) == {"typer", "numpy"}
 
 
+FAMILIES = """
+families = sorted(name for name in sys.modules if name.startswith("lossctl.losses."))
+import lossctl.losses.index
+known = {f"lossctl.losses.{name}" for name in lossctl.losses.index.FAMILIES}
+print(*(name for name in families if name in known))
+"""
+
+
+def test_one_loss_does_not_load_the_catalogue(small: Path) -> None:
+    for spec, families in (
+        ("mse", ["lossctl.losses.regression"]),
+        ("pinball:q=0.1", ["lossctl.losses.quantile"]),
+        ("mae,hinge", ["lossctl.losses.margin", "lossctl.losses.regression"]),
+    ):
+        path = small if "hinge" not in spec else small.with_name("labels.csv")
+        path.write_text("y,yhat\n1,2\n0,5\n")
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM + FAMILIES, "eval", spec, str(path), "-q"],
+            capture_output=True,
+            cwd=ROOT,
+            check=True,
+            text=True,
+        )
+        assert done.stdout.splitlines()[-1].split() == families
+
+
 def test_a_table_needs_rich_and_no_more(small: Path) -> None:
     assert loaded_by(PROGRAM, "eval", "mse", small) == {"typer", "numpy", "rich"}
 

@@ -46,6 +46,7 @@ HEADERS = {
         "id",
         *(f"y_{name}" for name in EXERCISES),
         *(f"rate_{name}" for name in EXERCISES),
+        *(f"log_{name}" for name in EXERCISES),
     ],
     "dice.csv": ["face", "fair", "loaded"],
 }
