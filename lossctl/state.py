@@ -390,7 +390,8 @@ def _worst(
     full = len(before.worst) >= limit
     floor = before.worst[-1].weighted if full else -math.inf
     # A batch is scanned from its first row on, so that a later row that ties is no worse.
-    candidates = np.flatnonzero(weighted > floor) if full else np.arange(len(weighted))
+    counts = np.ones(len(weighted), dtype=bool) if scores.weight is None else scores.weight > 0.0
+    candidates = np.flatnonzero((weighted > floor) & counts if full else counts)
     if len(candidates) > limit:
         cut = np.partition(weighted[candidates], len(candidates) - limit)[-limit]
         above = candidates[weighted[candidates] > cut]

@@ -10,6 +10,7 @@ import pytest
 import lossctl
 from lossctl.losses import all_losses
 from lossctl.losses.domain import UNIT
+from tests.docs.readme import ACCURACY, table_of
 from tests.laws.accuracy import ALGEBRAIC, LIMIT, limit, ulps, worst_error, worst_errors
 from tests.laws.inputs import typical
 from tests.laws.oracles import ORACLES, exact, mp
@@ -28,6 +29,18 @@ def test_value_and_slope_are_within_the_limit(name: str) -> None:
     assert worst.judged >= 4000
     assert worst.value.ulp <= limit(name), worst.value
     assert worst.slope.ulp <= limit(name), worst.slope
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_readme_tells_the_errors_that_are_found(name: str) -> None:
+    """Refresh: python -m tests.docs.readme."""
+    rows = [row.split(" | ") for row in table_of(ACCURACY).splitlines()]
+    (row,) = (row for row in rows if row[0] == f"| `{name}`")
+    worst = worst_error(name)
+    # numpy's exp and log may differ by half a unit from one kind of processor to another
+    assert float(row[1]) == pytest.approx(worst.value.ulp, abs=0.6)
+    assert float(row[2]) == pytest.approx(worst.slope.ulp, abs=0.6)
+    assert row[3] == f"{worst.judged:,}"
 
 
 def test_worst_errors_of_some_losses() -> None:

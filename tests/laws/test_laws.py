@@ -281,7 +281,7 @@ def _largest_part(case: Problem, result: dict[str, Any]) -> float:
         return max(1.0, 2.0 * abs(1.0 - result["value"]))
     sample = result["per_sample"]
     sizes = abs(sample["min"]), abs(sample["max"])
-    return max(sizes) if loss.signed else float(result["value"])
+    return float(max(sizes) if loss.signed else result["value"])
 
 
 @pytest.mark.parametrize("case", LABELLED + BINARY, ids=str)

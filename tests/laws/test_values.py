@@ -70,11 +70,11 @@ def find_median(e: Floats, w: Floats | None, parts: int = 3) -> tuple[float, int
 STREAMS: dict[str, Callable[[np.random.Generator, int], Floats]] = {
     "normal": lambda rng, n: rng.normal(0.0, 1.0, n),
     "magnitudes": lambda rng, n: rng.normal(0.0, 1.0, n) * 10.0 ** rng.uniform(-300, 300, n),
-    "ties": lambda rng, n: rng.integers(-3, 4, n).astype(float),
+    "ties": lambda rng, n: rng.integers(-3, 4, n).astype(np.float64),
     "one number": lambda _, n: np.full(n, -0.3),
     "two far ones": lambda _, n: np.where(np.arange(n) % 2 == 0, 1e-300, -1e300),
     "neighbours": lambda rng, n: 1.0 + rng.integers(0, 50, n) * 2.0**-52,
-    "zeros": lambda rng, n: np.where(rng.integers(0, 2, n) == 0, 0.0, rng.normal(0.0, 1.0, n)),
+    "zeros": lambda rng, n: rng.normal(0.0, 1.0, n) * rng.integers(0, 2, n),
 }
 
 
