@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lossctl.renderers.look import Look
 
 ORDER = ("regression", "binary", "multi-class", "count", "distribution", "probabilistic")
+WIDEST, NARROWEST = 100, 40  # columns that a page is written for, and wraps at the least
 INDENT = 12  # columns that a page gives to the names of its sections
 SECTION = re.compile(r"^[A-Z][a-z]+(?: it)?: +", re.MULTILINE)
 EXAMPLE = re.compile(r"^Example: +\$ ((?:.*\\\n)*.*)\n((?: +.*\n|\n(?= ))*)", re.MULTILINE)
@@ -99,7 +100,36 @@ def render_page(loss: Loss, form: str, look: Look, *, plain: bool = False) -> st
     from lossctl.renderers.curve import draw
 
     curve = draw(curve_of(BoundLoss(loss, loss.defaults)), look.width, plain=plain)
-    return "\n".join([loss.name, "=" * len(loss.name), "", *facts, "", *curve]) + "\n"
+    text = "\n".join([loss.name, "=" * len(loss.name), "", *facts])
+    return "\n".join([_fitted(text, look.width), "", *curve]) + "\n"
+
+
+def _fitted(page: str, width: int) -> str:
+    """Return the page with its text wrapped anew where the terminal is narrower than it.
+
+    Examples stay as they are: a command that is wrapped is another command.
+    """
+    if width >= WIDEST:
+        return page
+    width = max(width, NARROWEST)
+    lines: list[str] = []
+    for block in re.split(r"\n(?=\S|\n)", page):
+        if block.startswith("Example:") or (len(block) <= width and "\n" not in block):
+            lines.append(block)
+            continue
+        label = SECTION.match(block)
+        indent = " " * (INDENT if label else 0)
+        text = " ".join(block[label.end() if label else 0 :].split())
+        start = f"{label[0].strip():<{INDENT}}" if label else ""
+        lines += textwrap.wrap(
+            text,
+            width,
+            initial_indent=start,
+            subsequent_indent=indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    return "\n".join(lines)
 
 
 def example(loss: Loss) -> dict[str, str] | None:

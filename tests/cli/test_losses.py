@@ -144,7 +144,8 @@ def test_the_list_as_markdown(run: Run) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_loss_has_a_page(run: Run, name: str) -> None:
+def test_every_loss_has_a_page(run: Run, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
     loss = lossctl.get_loss(name).loss
     page = run("losses", name).out
     assert page.startswith(f"{name}\n{'=' * len(name)}\n\n{loss.summary}\n")
@@ -161,8 +162,11 @@ def test_every_loss_has_a_page(run: Run, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_page_has_its_sections_in_order(run: Run, name: str) -> None:
+def test_every_page_has_its_sections_in_order(
+    run: Run, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     loss = lossctl.get_loss(name).loss
+    monkeypatch.setenv("COLUMNS", "100")
     page = run("losses", name).out
     found = re.findall(r"^([A-Z][a-z]+(?: it)?):(?: +)(?=\S)", page, re.MULTILINE)
     assert list(dict.fromkeys(found)) == [
@@ -183,7 +187,10 @@ def test_every_page_has_its_curve_at_any_width(
     page = run("losses", name).out
     text, mark, curve = page.partition("\nCurve:      ")
     assert mark
-    assert max(map(len, text.splitlines())) <= 100
+    words = re.sub(r"^Example:.*\n( .*\n)*", "", text, flags=re.MULTILINE)
+    for line in words.splitlines():  # a name is not cut
+        assert len(line) <= min(width, 100) or len(line[12:].split()) == 1
+    assert " ".join(text.split()) == " ".join(_at_full_width(run, monkeypatch, name).split())
     lines = f"Curve:      {curve}".splitlines()
     assert max(map(len, lines)) <= min(width, 100)
     assert curve.count("└──") == 2
@@ -191,6 +198,11 @@ def test_every_page_has_its_curve_at_any_width(
     assert "loss ℓ" in curve
     assert "slope ∂ℓ/∂" in curve or "slope dℓ/d" in curve
     assert any("⠀" < char <= "⣿" for char in curve)
+
+
+def _at_full_width(run: Run, monkeypatch: pytest.MonkeyPatch, name: str) -> str:
+    monkeypatch.setenv("COLUMNS", "200")
+    return run("losses", name).out.partition("\nCurve:      ")[0]
 
 
 def test_a_terminal_without_braille_gets_ascii() -> None:
