@@ -7,7 +7,7 @@
     │   └── UnknownLoss        no loss has that name
     ├── InputError          3  the input is invalid or cannot be read
     ├── OutputError         3  the output cannot be written
-    └── GateFailed          1  a gate was crossed (raised by the command line only)
+    └── GateFailed          1  a gate or check failed (raised by the command line only)
 
 Messages are one line: where, the rule, what was found, what to do.
 """
@@ -83,6 +83,6 @@ class OutputError(LossctlError):
 
 
 class GateFailed(LossctlError):
-    """The value lies beyond the line that was drawn."""
+    """The value lies beyond the line that was drawn, or a check did not pass."""
 
     exit_code = ExitCode.GATE_FAILED

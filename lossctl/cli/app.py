@@ -61,8 +61,8 @@ def program(
     """Say how wrong a model is, where, and which way it should move.
 
     'lossctl mse preds.csv' is short for 'lossctl eval mse preds.csv'. Exit codes: 0 done and every
-    gate held, 1 a gate failed, 2 wrong usage, 3 the input is invalid or cannot be read or the
-    output cannot be written, 130 interrupted.
+    gate held, 1 a gate or check failed, 2 wrong usage, 3 the input is invalid or cannot be read or
+    the output cannot be written, 130 interrupted.
     """
 
 

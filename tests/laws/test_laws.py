@@ -47,6 +47,11 @@ every_loss = pytest.mark.parametrize("loss", LOSSES, ids=str)
 every_problem = pytest.mark.parametrize("case", PROBLEMS, ids=str)
 
 
+def smooths(case: Problem) -> bool:
+    """Whether a case takes soft labels over its classes, and smooths them."""
+    return case.bound.loss.form(4) == "classes" and "label_smoothing" in case.bound.params
+
+
 def rng_of(*seed: object) -> np.random.Generator:
     return np.random.default_rng(list(repr(seed).encode()))
 
@@ -278,7 +283,7 @@ def _largest_part(case: Problem, result: dict[str, Any]) -> float:
     """Return the value or, where it may cross zero, the largest of what it is made of."""
     loss = case.bound.loss
     if loss.higher_is_better:  # 1 less a quotient
-        return max(1.0, 2.0 * abs(1.0 - result["value"]))
+        return max(1.0, 2.0 * abs(1.0 - float(result["value"])))
     sample = result["per_sample"]
     sizes = abs(sample["min"]), abs(sample["max"])
     return float(max(sizes) if loss.signed else result["value"])
@@ -429,6 +434,25 @@ def test_smoothed_labels_are_soft_labels(case: Problem) -> None:
     given = replace(soft, bound=BoundLoss(case.bound.loss, sharp)).evaluate()
     names = (*MEAN, "per_sample", "gradient")
     assert figures(smoothed, *names) == figures(given, *names)
+
+
+@pytest.mark.parametrize("case", [c for c in LABELLED if smooths(c)], ids=str)
+def test_smoothed_classes_are_soft_labels(case: Problem) -> None:
+    """With 4 classes and ε = ¼ the shares are 13/16 and 1/16, and sum to 1 exactly."""
+    smooth = {**case.bound.params, "label_smoothing": 0.25}
+    sharp = {**case.bound.params, "label_smoothing": 0.0}
+    soft = {f"y_{name}": (case.table["y"] == name) * 0.75 + 0.0625 for name in CLASSES}
+    table = {name: column for name, column in case.table.items() if name != "y"}
+    for weight in (None, "w"):
+        smoothed = replace(case, bound=BoundLoss(case.bound.loss, smooth)).evaluate(weight=weight)
+        given = replace(
+            case, bound=BoundLoss(case.bound.loss, sharp), table={**table, **soft}, y="y_*"
+        )
+        shares = given.evaluate(weight=weight)
+        assert smoothed["value"] == pytest.approx(shares["value"], rel=1e-14, abs=0.0)
+        for name in ("l1", "l2", "max_abs"):
+            found, wanted = smoothed["gradient"][name], shares["gradient"][name]
+            assert found == pytest.approx(wanted, rel=1e-13, abs=0.0)
 
 
 @pytest.mark.parametrize("case", LABELLED + BINARY, ids=str)

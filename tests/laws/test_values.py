@@ -73,8 +73,8 @@ STREAMS: dict[str, Callable[[np.random.Generator, int], Floats]] = {
     "ties": lambda rng, n: rng.integers(-3, 4, n).astype(np.float64),
     "one number": lambda _, n: np.full(n, -0.3),
     "two far ones": lambda _, n: np.where(np.arange(n) % 2 == 0, 1e-300, -1e300),
-    "neighbours": lambda rng, n: 1.0 + rng.integers(0, 50, n) * 2.0**-52,
-    "zeros": lambda rng, n: rng.normal(0.0, 1.0, n) * rng.integers(0, 2, n),
+    "neighbours": lambda rng, n: np.asarray(1.0 + rng.integers(0, 50, n) * 2.0**-52),
+    "zeros": lambda rng, n: np.asarray(rng.normal(0.0, 1.0, n) * rng.integers(0, 2, n)),
 }
 
 
