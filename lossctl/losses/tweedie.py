@@ -4,6 +4,8 @@ With t = ln(μ/y), a = 1 − p, b = 2 − p the deviance is 2y^b [(e^bt − 1)/b
 that cancels to t²/2 at t = 0. So near the truth it is e²·c⁻ᵖ·R(t): c = (y + 2μ)/3 is where the
 weight of the integral 2∫(u − y)u⁻ᵖ du from y to μ has its centre, which leaves R a smooth function
 close to 1, and a polynomial per power gives it. Far from the truth the terms no longer cancel.
+Ordinary rows near the truth are plain float64 with its rounding carried along; the others go
+through numbers that neither round nor overflow. Power 1.5 has a closed form.
 """
 
 import math
@@ -13,7 +15,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from lossctl.losses.accurate import two_product, two_sum
+from lossctl.losses.accurate import plus, quotient, two_product, two_sum
 from lossctl.losses.count import blockwise, gamma_deviance, poisson_deviance
 from lossctl.losses.domain import NOT_NEGATIVE, POSITIVE, REAL, Interval, Union
 from lossctl.losses.registry import Flags, Floats, Slope, loss
@@ -64,7 +66,8 @@ def _piece(p: float, low: float, high: float, origin: float) -> tuple[float, ...
                 return deviance
             if high < 0.0:
                 return deviance / ((1 - mu) * grown)
-            return deviance * (power * ((1 + 2 * mu) / 3).ln()).exp() / (mu - 1) ** 2
+            third = Decimal(3 if abs(p) > MILD else 1)
+            return deviance * (power * ((1 + 2 * mu) / third).ln()).exp() / (mu - 1) ** 2
 
         count = 32 if high - low > 2.0 else 22
         middle, reach = (low + high - 2.0 * origin) / 4.0, (high - low) / 4.0
@@ -87,104 +90,128 @@ def _piece(p: float, low: float, high: float, origin: float) -> tuple[float, ...
     return tuple(rounded)
 
 
-def _polynomial(coefficients: tuple[float, ...], x: Floats) -> Floats:
+def _polynomial(coefficients: tuple[float, ...], x: Floats) -> tuple[Floats, Floats]:
+    """Return a polynomial at x and what the last rounding took from it."""
+    if len(coefficients) == 1:
+        return np.full_like(x, coefficients[0]), np.zeros_like(x)
     result = np.full_like(x, coefficients[-1])
-    for coefficient in coefficients[-2::-1]:
+    for coefficient in coefficients[-2:0:-1]:
         result *= x
         result += coefficient
+    result *= x
+    total = coefficients[0] + result
+    return total, (coefficients[0] - total) + result
+
+
+def _centre(y: Floats, mu: Floats, p: float) -> Floats:
+    """Return the deviance of ordinary numbers where |x| ≤ 2, 0 at the truth, and else NaN."""
+    result = np.full_like(mu, np.nan)
+    if abs(p) <= MILD:
+        x = _log_ratio(y, mu) * _steepness(p)
+        total, lost = two_sum(mu + mu, y)
+        powers = np.power(total, -p)
+        inside = (np.abs(x) <= 2.0) & _calm(total, powers, p)
+        if inside.any():
+            main, main_lost = _polynomial(_piece(p, -2.0, 2.0, 0.0), 0.5 * x)
+            e, e_lost = two_sum(mu, -y)
+            square, square_lost = two_product(e, e)
+            whole, whole_lost = two_product(square, powers)
+            part = (square_lost + 2.0 * e * e_lost) / square + whole_lost / whole
+            part -= p * (lost / total)
+            whole = whole * main + whole * (main_lost + main * part)
+            np.copyto(result, whole, where=inside)
+    result[y == mu] = 0.0
     return result
 
 
-def _near(y: Floats, mu: Floats, x: Floats, p: float) -> Floats:
-    """Return the deviance where |x| ≤ 6."""
-    if abs(p) > 1e17:
-        return np.ones_like(x)  # the neighbours of y are far from it
-    result = _middle(y, mu, _polynomial(_piece(p, -2.0, 2.0, 0.0), 0.5 * x), p)
-    for low, high in ((-6.0, -4.0), (-4.0, -2.0), (2.0, 4.0), (4.0, 6.0)):
-        inner = high if high < 0.0 else low
-        rows = (x >= low) & (x < high) if high < 0.0 else (x > low) & (x <= high)
-        if not rows.any():
-            continue
-        # counted from its inner end a piece that grows away from 0 adds and does not cancel
-        ratio = _polynomial(_piece(p, low, high, inner), 0.5 * (x[rows] - inner))
-        truth, mean = y[rows], mu[rows]
-        if (low > 0.0 and p > 2.0) or (high < 0.0 and p < 0.0):
-            result[rows] = _side(truth, truth, ratio, p)
-        elif high < 0.0:
-            result[rows] = _side(mean, truth - mean, ratio, p)
-        else:
-            result[rows] = _middle(truth, mean, ratio, p)
+def _elsewhere(y: Floats, mu: Floats, p: float) -> Floats:
+    """Return the deviance of any y > 0 and μ > 0 that are not equal."""
+    result = np.full_like(mu, np.nan)
+    t = _log_ratio(y, mu)
+    x = t * _steepness(p)
+    far = np.abs(x) > NEAR
+    result[far] = _far(y[far], mu[far], t[far], p)
+    for low, high in ((-6.0, -4.0), (-4.0, -2.0), (-2.0, 2.0), (2.0, 4.0), (4.0, 6.0)):
+        rows = (x >= low) & (x <= high) & np.isnan(result)
+        if rows.any():
+            result[rows] = _near(y[rows], mu[rows], x[rows], p, low, high)
     return result
 
 
-def _side(anchor: Floats, other: Floats, ratio: Floats, p: float) -> Floats:
-    """Return anchor^(1−p) · other · ratio."""
-    powers = np.power(anchor, -p)
-    result: Floats = powers * anchor * other * ratio
-    calm = _calm(anchor, powers, p)
-    if not calm.all():
-        rest = ~calm
-        anchor, other, ratio = anchor[rest], other[rest], ratio[rest]
-        whole = negative_power(anchor, p) * scaled(anchor) * scaled(other) * scaled(ratio)
-        result[rest] = whole.floats()
-    return result
+def _near(y: Floats, mu: Floats, x: Floats, p: float, low: float, high: float) -> Floats:
+    """Return the deviance where x is in one piece."""
+    if low == -high:
+        return _middle(y, mu, scaled(*_polynomial(_piece(p, low, high, 0.0), 0.5 * x)), p)
+    # counted from its inner end a piece that grows away from 0 adds and does not cancel
+    inner = high if high < 0.0 else low
+    beyond = _beyond(y, mu, x, inner, p)
+    ratio = scaled(*_polynomial(_piece(p, low, high, inner), 0.5 * beyond))
+    if (low > 0.0 and p > 2.0) or (high < 0.0 and p < 0.0):
+        return (scaled(y) * scaled(y) * negative_power(y, p) * ratio).floats()
+    if high < 0.0:
+        return (difference(y, mu) * scaled(mu) * negative_power(mu, p) * ratio).floats()
+    return _middle(y, mu, ratio, p)
 
 
-def _middle(y: Floats, mu: Floats, flat: Floats, p: float) -> Floats:
-    """Return e²·(y + 2μ)⁻ᵖ·3ᵖ·R for R = flat."""
-    total, lost = two_sum(mu + mu, y)
-    powers = np.power(total, -p)
-    calm = _calm(total, powers, p)
-    if not calm.any():
-        return _middle_scaled(y, mu, flat, p)
+def _beyond(y: Floats, mu: Floats, x: Floats, end: float, p: float) -> Floats:
+    """Return x − end with what rounding took from x."""
     e, e_lost = two_sum(mu, -y)
-    change = (e_lost + e_lost) / e - p * (lost / total)
-    result: Floats = e * e * powers * (flat * (3.0**p * (1.0 + change)))
-    if not calm.all():
-        rest = ~calm
-        result[rest] = _middle_scaled(y[rest], mu[rest], flat[rest], p)
-    return result
+    less = np.minimum(mu, y)
+    q, q_lost = quotient(np.abs(e), np.copysign(e_lost, e_lost * e), less)
+    t = np.copysign(np.log1p(q), e)
+    q_lost = np.copysign(q_lost, q_lost * e)
+    steepness = _steepness(p)
+    product, lost = two_product(t, steepness)
+    fine = (product - end) + (lost + steepness * (q_lost / (1.0 + q)))
+    return np.where(np.isfinite(fine), fine, x - end)
 
 
-def _middle_scaled(y: Floats, mu: Floats, flat: Floats, p: float) -> Floats:
+def _middle(y: Floats, mu: Floats, flat: Scaled, p: float) -> Floats:
+    """Return e²·(y + 2μ)⁻ᵖ·R for R = flat, with 3ᵖ as another factor of R up to MILD."""
     mu, shift = np.frexp(mu)
     y = np.ldexp(y, -shift)
     total, lost = two_sum(mu + mu, y)
-    # a third, and the rest as a correction: steep powers need their base near 1
-    third = total / 3.0
-    back, back_low = two_product(third, 3.0)
-    rest = (((total - back) - back_low) + lost) / total
-    powers = negative_power(third, p, shift)
+    base, rest = total, lost / total
+    if abs(p) > MILD:
+        # a third, and the rest as a correction: steep powers need their base near 1
+        base = total / 3.0
+        back, back_low = two_product(base, 3.0)
+        rest = (((total - back) - back_low) + lost) / total
     e, e_lost = two_sum(mu, -y)
-    size = scaled(e)
-    size = Scaled(size.mantissa, size.exponent + shift)
-    change = np.exp(np.clip((e_lost + e_lost) / e - p * rest, -700.0, 700.0))
-    return (size * size * powers * scaled(flat * change)).floats()
+    size = scaled(e, e_lost)
+    size = Scaled(size.mantissa, size.exponent + shift, size.rest)
+    change = np.clip(-p * rest, -700.0, 700.0)
+    if abs(p) > MILD:
+        flat = flat * scaled(np.exp(change))
+    else:
+        flat = Scaled(flat.mantissa, flat.exponent, flat.rest + change)
+    return (size * size * negative_power(base, p, shift) * flat).floats()
 
 
 def _far(y: Floats, mu: Floats, t: Floats, p: float) -> Floats:
     """Return the deviance where |x| > 6: differences of powers, which no longer cancel."""
-    a, b = 1.0 - p, 2.0 - p
+    a, a_low = _minus(1.0, p)
+    b, b_low = _minus(2.0, p)
     at_y, at_mu = negative_power(y, p), negative_power(mu, p)
     truth, mean = scaled(y), scaled(mu)
     own = truth * truth * at_y
     cross = truth * mean * at_mu
 
-    def grown(rate: float, power: Scaled) -> Scaled:
+    def grown(rate: float, low: float, power: Scaled) -> Scaled:
         """Return (power − own)/rate, by expm1 where the two are close."""
-        apart = (power + -own).over(rate)
-        close = own * scaled(np.expm1(rate * t) / rate)
-        small = np.abs(rate * t) < 1.0
-        return choose(small, close, apart)
+        x, lost = two_product(rate, t)
+        rise = np.expm1(x)
+        close = own * scaled(rise, (1.0 + rise) * (lost + low * t))
+        return choose(np.abs(x) < 1.0, close, power + -own).over(rate, low)
 
-    steps = -grown(a, cross)
+    steps = -grown(a, a_low, cross)
     # of two forms of one sum, the one whose terms cancel less
     if p < 0.0 or p > 5.0:
-        total = _outer(y, mu, at_mu, steps, b)
+        total = _outer(y, mu, at_mu, steps, p)
     else:
-        total = grown(b, mean * mean * at_mu) + steps
+        total = grown(b, b_low, mean * mean * at_mu) + steps
         if p > 2.5:
-            total = choose(t > 0.0, _outer(y, mu, at_mu, steps, b), total)
+            total = choose(t > 0.0, _outer(y, mu, at_mu, steps, p), total)
     # beyond all bounds the signs of the terms are lost, but not which way the largest goes
     top = np.maximum(at_y.exponent, at_mu.exponent)
     result: Floats = np.maximum(total.twice(), 0.0)
@@ -193,8 +220,14 @@ def _far(y: Floats, mu: Floats, t: Floats, p: float) -> Floats:
     return result
 
 
-def _outer(y: Floats, mu: Floats, at_mu: Scaled, steps: Scaled, b: float) -> Scaled:
-    return (difference(mu, y) * scaled(mu) * at_mu + steps).over(b)
+def _minus(x: float, p: float) -> tuple[float, float]:
+    """Return x − p and what rounding took from it."""
+    high, low = two_sum(x, -p)
+    return float(high), float(low)
+
+
+def _outer(y: Floats, mu: Floats, at_mu: Scaled, steps: Scaled, p: float) -> Scaled:
+    return (difference(mu, y) * scaled(mu) * at_mu + steps).over(*_minus(2.0, p))
 
 
 def _log_ratio(y: Floats, mu: Floats) -> Floats:
@@ -208,31 +241,41 @@ def _log_ratio(y: Floats, mu: Floats) -> Floats:
     return np.copysign(logs, e)
 
 
-def _positive(y: Floats, mu: Floats, p: float) -> Floats:
-    """Return the deviance for y > 0 and μ > 0."""
-    t = _log_ratio(y, mu)
-    x = t * _steepness(p)
-    near = np.abs(x) <= NEAR
-    if near.all():
-        result = _near(y, mu, x, p)
-    else:
-        result = np.empty_like(t)
-        result[near] = _near(y[near], mu[near], x[near], p)
-        far = ~near
-        result[far] = _far(y[far], mu[far], t[far], p)
-    result[y == mu] = 0.0
-    return result
-
-
 def _deviance(y: Floats, mu: Floats, p: float) -> Floats:
-    inside = y > 0.0
-    if inside.all():
-        return _positive(y, mu, p)
-    result = np.empty_like(mu)
-    result[inside] = _positive(y[inside], mu[inside], p)
-    out = ~inside
-    result[out] = _likelihood(-y[out], mu[out], 0.5 * (1.0 - p), 0.5 * (2.0 - p), p)
+    result = blockwise(lambda y, mu: _centre(y, mu, p), y, mu)
+    rest = np.isnan(result)
+    if not rest.any():
+        return result
+    inside = rest & (y > 0.0)
+    result[inside] = _elsewhere(y[inside], mu[inside], p)
+    out = rest & ~inside
+    if out.any():
+        result[out] = _likelihood(-y[out], mu[out], 0.5 * (1.0 - p), 0.5 * (2.0 - p), p)
     return result
+
+
+def _deviance_at_1_5(y: Floats, mu: Floats) -> Floats:
+    """Return 4(√μ − √y)²/√μ, the deviance at power 1.5."""
+    largest = np.maximum(y, mu)
+    scale = np.where(largest < 2.0**-700, 2.0**200, np.where(largest > 2.0**900, 2.0**-200, 1.0))
+    y, mu = y * scale * scale, mu * scale * scale
+    root_y, y_lost = _root(y)
+    root, root_lost = _root(mu)
+    total, lost = two_sum(root, root_y)
+    e, e_lost = two_sum(mu, -y)
+    # the difference of the roots, which may cancel, as a quotient
+    gap, gap_lost = quotient(e, e_lost, total)
+    gap_lost -= gap * ((lost + (root_lost + y_lost)) / total)
+    result = gap * (gap / root)
+    little = result * (2.0 * gap_lost / np.where(gap == 0.0, 1.0, gap) - root_lost / root)
+    return 4.0 * plus(result, little) / scale
+
+
+def _root(x: Floats) -> tuple[Floats, Floats]:
+    """Return √x and what rounding took from it, 0 where x is too small to tell."""
+    root = np.sqrt(x)
+    square, lost = two_product(root, root)
+    return root, np.where(x < 2.0**-900, 0.0, ((x - square) - lost) / (root + root))
 
 
 def _likelihood(y: Floats, mu: Floats, first: float, second: float, p: float) -> Floats:
@@ -303,7 +346,7 @@ def tweedie_deviance(y: Floats, yhat: Floats, *, power: Power = 1.5) -> tuple[Fl
         return poisson_deviance(y, yhat)
     if power == 2.0:
         return gamma_deviance(y, yhat)
-    value = blockwise(lambda y, mu: _deviance(y, mu, power), y, yhat)
+    value = blockwise(_deviance_at_1_5, y, yhat) if power == 1.5 else _deviance(y, yhat, power)
     return value, lambda: 2.0 * _slope(y, yhat, power)
 
 
