@@ -250,8 +250,16 @@ def _deviance(y: Floats, mu: Floats, p: float) -> Floats:
     result[inside] = _elsewhere(y[inside], mu[inside], p)
     out = rest & ~inside
     if out.any():
-        result[out] = _likelihood(-y[out], mu[out], 0.5 * (1.0 - p), 0.5 * (2.0 - p), p)
+        result[out] = _outside(y[out], mu[out], p)
     return result
+
+
+def _outside(y: Floats, mu: Floats, p: float) -> Floats:
+    """Return the deviance for y ≤ 0: without the term in y alone."""
+    if p > 1.0:
+        return _likelihood(-y, mu, 0.5 * (1.0 - p), 0.5 * (2.0 - p), p)
+    terms = scaled(-y).over(*_minus(1.0, p)) + scaled(mu).over(*_minus(2.0, p))
+    return (negative_power(mu, p) * scaled(mu) * terms).twice()
 
 
 def _deviance_at_1_5(y: Floats, mu: Floats) -> Floats:
