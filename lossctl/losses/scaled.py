@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lossctl.losses.accurate import two_product
+from lossctl.losses.accurate import two_product, two_sum
 from lossctl.losses.registry import Flags, Floats
 
 HUGE = 2.0**40  # binary exponents beyond this are as good as infinite
@@ -17,15 +17,21 @@ STEEP = 2000.0  # powers from which only numbers near 1 have a power in range
 
 @dataclass(frozen=True, slots=True)
 class Scaled:
-    """Numbers as mantissa · 2^exponent; the exponents are whole float64 numbers."""
+    """Numbers as mantissa · (1 + rest) · 2^exponent; the exponents are whole float64 numbers.
+
+    The rest is what rounding took so far: arithmetic on these numbers adds no error of its own.
+    """
 
     mantissa: Floats
     exponent: Floats
+    rest: Floats | float = 0.0
 
     def __mul__(self, other: "Scaled") -> "Scaled":
         """Return the product, whose mantissa is near 1 again."""
-        mantissa, shift = np.frexp(self.mantissa * other.mantissa)
-        return Scaled(mantissa, self.exponent + other.exponent + shift)
+        product, lost = two_product(self.mantissa, other.mantissa)
+        mantissa, shift = np.frexp(product)
+        rest = _part(lost, product) + (self.rest + other.rest)
+        return Scaled(mantissa, self.exponent + other.exponent + shift, rest)
 
     def __add__(self, other: "Scaled") -> "Scaled":
         """Return the sum; a 0 counts whatever its exponent."""
@@ -33,26 +39,37 @@ class Scaled:
             np.where(self.mantissa == 0.0, -HUGE, self.exponent),
             np.where(other.mantissa == 0.0, -HUGE, other.exponent),
         )
-        total = _ldexp(self.mantissa, self.exponent - top)
-        mantissa, shift = np.frexp(total + _ldexp(other.mantissa, other.exponent - top))
-        return Scaled(mantissa, top + shift)
+        one = _ldexp(self.mantissa, self.exponent - top)
+        two = _ldexp(other.mantissa, other.exponent - top)
+        total, lost = two_sum(one, two)
+        mantissa, shift = np.frexp(total)
+        lost = lost + (one * self.rest + two * other.rest)
+        return Scaled(mantissa, top + shift, _part(lost, total))
 
-    def over(self, divisor: float) -> "Scaled":
-        """Return them divided by one number."""
-        mantissa, exponent = math.frexp(divisor)
-        return Scaled(self.mantissa / mantissa, self.exponent - exponent)
+    def over(self, divisor: float, low: float = 0.0) -> "Scaled":
+        """Return them divided by one number and what rounding took from it."""
+        part, exponent = math.frexp(divisor)
+        mantissa = self.mantissa / part
+        product, lost = two_product(mantissa, part)
+        rest = _part((self.mantissa - product) - lost, product) + (self.rest - low / divisor)
+        return Scaled(mantissa, self.exponent - exponent, rest)
 
     def __neg__(self) -> "Scaled":
         """Return them with the other sign."""
-        return Scaled(-self.mantissa, self.exponent)
+        return Scaled(-self.mantissa, self.exponent, self.rest)
 
     def twice(self) -> Floats:
-        """Return their doubles as float64 numbers, rounded once."""
-        return _ldexp(self.mantissa, self.exponent + 1.0)
+        """Return their doubles as float64 numbers."""
+        return _ldexp(self.mantissa + self.mantissa * self.rest, self.exponent + 1.0)
 
     def floats(self) -> Floats:
-        """Return them as float64 numbers, rounded once."""
-        return _ldexp(self.mantissa, self.exponent)
+        """Return them as float64 numbers."""
+        return _ldexp(self.mantissa + self.mantissa * self.rest, self.exponent)
+
+
+def _part(lost: Floats, whole: Floats) -> Floats:
+    """Return lost / whole, 0 where there is nothing."""
+    return lost / np.where(whole == 0.0, 1.0, whole)
 
 
 def _ldexp(mantissa: Floats, exponent: Floats) -> Floats:
@@ -60,18 +77,22 @@ def _ldexp(mantissa: Floats, exponent: Floats) -> Floats:
     return result
 
 
-def scaled(x: Floats | float) -> Scaled:
-    """Return numbers apart in mantissa and exponent."""
+def scaled(x: Floats | float, lost: Floats | float = 0.0) -> Scaled:
+    """Return numbers, and what rounding took from them, apart in mantissa and exponent."""
     mantissa, exponent = np.frexp(x)
-    return Scaled(mantissa, exponent.astype(np.float64))
+    rest = _part(np.asarray(lost), np.asarray(x)) if np.ndim(lost) else 0.0
+    return Scaled(mantissa, exponent.astype(np.float64), rest)
 
 
 def difference(mu: Floats, y: Floats) -> Scaled:
     """Return μ − y, which may overflow."""
-    e = mu - y
+    e, lost = two_sum(mu, -y)
     over = np.isinf(e)
-    half = scaled(np.where(over, 0.5 * mu - 0.5 * y, e))
-    return Scaled(half.mantissa, half.exponent + over)
+    if not over.any():
+        return scaled(e, lost)
+    half, half_lost = two_sum(0.5 * mu, -0.5 * y)
+    part = scaled(np.where(over, half, e), np.where(over, half_lost, lost))
+    return Scaled(part.mantissa, part.exponent + over, part.rest)
 
 
 def negative_power(x: Floats, p: float, shift: Floats | float = 0.0) -> Scaled:
@@ -82,10 +103,12 @@ def negative_power(x: Floats, p: float, shift: Floats | float = 0.0) -> Scaled:
     mantissa, exponent = np.frexp(power)
     exponent = exponent.astype(np.float64)
     out = (number < 1e-300) | ~((power > 1e-300) & (power < 1e300))
-    if out.any():
-        far = _power_apart(x[out], p, shift[out]) if abs(p) <= STEEP else _steep(number[out], p)
-        mantissa[out], exponent[out] = far.mantissa, far.exponent
-    return Scaled(mantissa, exponent)
+    if not out.any():
+        return Scaled(mantissa, exponent)
+    far = _power_apart(x[out], p, shift[out]) if abs(p) <= STEEP else _steep(number[out], p)
+    rest = np.zeros_like(mantissa)
+    mantissa[out], exponent[out], rest[out] = far.mantissa, far.exponent, far.rest
+    return Scaled(mantissa, exponent, rest)
 
 
 def _power_apart(x: Floats, p: float, shift: Floats) -> Scaled:
@@ -95,22 +118,23 @@ def _power_apart(x: Floats, p: float, shift: Floats) -> Scaled:
     mantissa = np.where(small, 2.0 * mantissa, mantissa)
     high, low = two_product(exponent - small + shift, -p)
     whole = np.rint(high)
-    mantissa, exponent = np.frexp(np.power(mantissa, -p) * np.exp2((high - whole) + low))
-    return Scaled(mantissa, whole + exponent)
+    part, lost = two_sum(high - whole, low)
+    result = scaled(np.power(mantissa, -p)) * scaled(np.exp2(part))
+    return Scaled(result.mantissa, result.exponent + whole, result.rest + lost * math.log(2.0))
 
 
 def _steep(x: Floats, p: float) -> Scaled:
-    """Return x⁻ᵖ for a large p: only numbers near 1 matter, of which a quarter power is finite."""
-    root = np.power(x, -0.25 * p)
+    """Return x⁻ᵖ for a large p: only numbers near 1 matter, of which the root is finite."""
+    root = np.power(x, -0.5 * p)
     fits = (root > 1e-300) & (root < 1e300)
     mantissa, exponent = np.frexp(root)
-    square = Scaled(mantissa, exponent.astype(np.float64))
-    square = square * square
+    half = Scaled(mantissa, exponent.astype(np.float64))
     beyond = np.clip(np.rint(np.log2(x) * -p), -HUGE, HUGE)
-    return choose(fits, square * square, Scaled(np.full_like(x, 0.5), beyond))
+    return choose(fits, half * half, Scaled(np.full_like(x, 0.5), beyond))
 
 
 def choose(rows: Flags, x: Scaled, y: Scaled) -> Scaled:
     """Return x in the rows chosen, y in the others."""
     mantissa = np.where(rows, x.mantissa, y.mantissa)
-    return Scaled(mantissa, np.where(rows, x.exponent, y.exponent))
+    exponent = np.where(rows, x.exponent, y.exponent)
+    return Scaled(mantissa, exponent, np.where(rows, x.rest, y.rest))

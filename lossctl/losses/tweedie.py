@@ -1,31 +1,23 @@
 """Tweedie losses: one family over all powers of the mean at which the variance may grow.
 
-With t = ln(μ/y), a = 1 − p, b = 2 − p the deviance is 2y^b [(e^bt − 1)/b − (e^at − 1)/a], a sum
-that cancels to t²/2 at t = 0. So near the truth it is e²·c⁻ᵖ·R(t): c = (y + 2μ)/3 is where the
-weight of the integral 2∫(u − y)u⁻ᵖ du from y to μ has its centre, which leaves R a smooth function
-close to 1, and a polynomial per power gives it. Far from the truth the terms no longer cancel.
+The default power 1.5 has a closed form. The mathematics of the others is loaded where it is needed.
 """
 
 import math
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Annotated, Any
 
 import numpy as np
 
-from lossctl.losses.accurate import two_product, two_sum
+from lossctl.losses.accurate import plus, quotient, two_product, two_sum
 from lossctl.losses.count import blockwise, gamma_deviance, poisson_deviance
 from lossctl.losses.domain import NOT_NEGATIVE, POSITIVE, REAL, Interval, Union
-from lossctl.losses.registry import Flags, Floats, Slope, loss
+from lossctl.losses.registry import Floats, Slope, loss
 from lossctl.losses.regression import mse
-from lossctl.losses.scaled import Scaled, choose, difference, negative_power, scaled
 
 Power = Annotated[
     float, Union((Interval(-math.inf, 0.0, "right"), Interval(1.0, math.inf, "left")))
 ]
-NEAR = 6.0  # |t|·max(1, |a|, |b|) up to which the polynomials reach, in pieces
-PLAIN = 2.0**160  # numbers between this and its inverse cannot overflow at an ordinary power
-MILD = 64.0  # powers up to which 3ᵖ and first-order corrections do
 
 
 def _truths(params: Mapping[str, Any]) -> Interval:
@@ -37,234 +29,40 @@ def _means(params: Mapping[str, Any]) -> Interval:
     return REAL if params["power"] == 0.0 else POSITIVE
 
 
-def _steepness(p: float) -> float:
-    return max(1.0, abs(1.0 - p), abs(2.0 - p))
-
-
-@lru_cache(64)
-def _piece(p: float, low: float, high: float, origin: float) -> tuple[float, ...]:
-    """Return the polynomial of R for x = t·max(1, |a|, |b|) between low and high, in ½(x − origin).
-
-    It interpolates at Chebyshev's points; decimals of 60 digits and more outlast the cancellation
-    in R and in the divided differences.
-    """
-    from decimal import Decimal, localcontext
-
-    with localcontext() as context:
-        context.prec = 60 + 3 * round(math.log10(1.0 + abs(p)))
-        power = Decimal(p)
-        a, b = 1 - power, 2 - power
-        steepness = Decimal(_steepness(p))
-
-        def flat(t: Decimal) -> Decimal:
-            mu = t.exp()
-            grown = (a * t).exp()
-            deviance = 2 * ((grown * mu - 1) / b - (grown - 1) / a)
-            if (low > 0.0 and p > 2.0) or (high < 0.0 and p < 0.0):
-                return deviance
-            if high < 0.0:
-                return deviance / ((1 - mu) * grown)
-            return deviance * (power * ((1 + 2 * mu) / 3).ln()).exp() / (mu - 1) ** 2
-
-        count = 32 if high - low > 2.0 else 22
-        middle, reach = (low + high - 2.0 * origin) / 4.0, (high - low) / 4.0
-        points = [
-            Decimal(middle + reach * math.cos(math.pi * (k + 0.5) / count)) for k in range(count)
-        ]
-        newton = [flat((Decimal(origin) + 2 * x) / steepness) for x in points]
-        for order in range(1, count):
-            for k in range(count - 1, order - 1, -1):
-                newton[k] = (newton[k] - newton[k - 1]) / (points[k] - points[k - order])
-        coefficients = newton[-1:]
-        for point, slope in zip(points[-2::-1], newton[-2::-1], strict=True):
-            shifted = [slope, *coefficients]
-            for k, coefficient in enumerate(coefficients):
-                shifted[k] -= point * coefficient
-            coefficients = shifted
-        rounded = [float(c) for c in coefficients]
-    while abs(rounded[-1]) < 1e-18 * abs(rounded[0]):
-        rounded.pop()
-    return tuple(rounded)
-
-
-def _polynomial(coefficients: tuple[float, ...], x: Floats) -> Floats:
-    result = np.full_like(x, coefficients[-1])
-    for coefficient in coefficients[-2::-1]:
-        result *= x
-        result += coefficient
-    return result
-
-
-def _near(y: Floats, mu: Floats, x: Floats, p: float) -> Floats:
-    """Return the deviance where |x| ≤ 6."""
-    if abs(p) > 1e17:
-        return np.ones_like(x)  # the neighbours of y are far from it
-    result = _middle(y, mu, _polynomial(_piece(p, -2.0, 2.0, 0.0), 0.5 * x), p)
-    for low, high in ((-6.0, -4.0), (-4.0, -2.0), (2.0, 4.0), (4.0, 6.0)):
-        inner = high if high < 0.0 else low
-        rows = (x >= low) & (x < high) if high < 0.0 else (x > low) & (x <= high)
-        if not rows.any():
-            continue
-        # counted from its inner end a piece that grows away from 0 adds and does not cancel
-        ratio = _polynomial(_piece(p, low, high, inner), 0.5 * (x[rows] - inner))
-        truth, mean = y[rows], mu[rows]
-        if (low > 0.0 and p > 2.0) or (high < 0.0 and p < 0.0):
-            result[rows] = _side(truth, truth, ratio, p)
-        elif high < 0.0:
-            result[rows] = _side(mean, truth - mean, ratio, p)
-        else:
-            result[rows] = _middle(truth, mean, ratio, p)
-    return result
-
-
-def _side(anchor: Floats, other: Floats, ratio: Floats, p: float) -> Floats:
-    """Return anchor^(1−p) · other · ratio."""
-    powers = np.power(anchor, -p)
-    result: Floats = powers * anchor * other * ratio
-    calm = _calm(anchor, powers, p)
-    if not calm.all():
-        rest = ~calm
-        anchor, other, ratio = anchor[rest], other[rest], ratio[rest]
-        whole = negative_power(anchor, p) * scaled(anchor) * scaled(other) * scaled(ratio)
-        result[rest] = whole.floats()
-    return result
-
-
-def _middle(y: Floats, mu: Floats, flat: Floats, p: float) -> Floats:
-    """Return e²·(y + 2μ)⁻ᵖ·3ᵖ·R for R = flat."""
-    total, lost = two_sum(mu + mu, y)
-    powers = np.power(total, -p)
-    calm = _calm(total, powers, p)
-    if not calm.any():
-        return _middle_scaled(y, mu, flat, p)
+def _at_1_5(y: Floats, mu: Floats) -> Floats:
+    """Return 4(√μ − √y)²/√μ, the deviance at power 1.5."""
+    largest = np.maximum(y, mu)
+    scale = np.where(largest < 2.0**-700, 2.0**200, np.where(largest > 2.0**900, 2.0**-200, 1.0))
+    y, mu = y * scale * scale, mu * scale * scale
+    root_y, y_lost = _root(y)
+    root, root_lost = _root(mu)
+    total, lost = two_sum(root, root_y)
     e, e_lost = two_sum(mu, -y)
-    change = (e_lost + e_lost) / e - p * (lost / total)
-    result: Floats = e * e * powers * (flat * (3.0**p * (1.0 + change)))
-    if not calm.all():
-        rest = ~calm
-        result[rest] = _middle_scaled(y[rest], mu[rest], flat[rest], p)
-    return result
+    # the difference of the roots, which may cancel, as a quotient
+    gap, gap_lost = quotient(e, e_lost, total)
+    gap_lost -= gap * ((lost + (root_lost + y_lost)) / total)
+    result = gap * (gap / root)
+    little = result * (2.0 * gap_lost / np.where(gap == 0.0, 1.0, gap) - root_lost / root)
+    return 4.0 * plus(result, little) / scale
 
 
-def _middle_scaled(y: Floats, mu: Floats, flat: Floats, p: float) -> Floats:
-    mu, shift = np.frexp(mu)
-    y = np.ldexp(y, -shift)
-    total, lost = two_sum(mu + mu, y)
-    # a third, and the rest as a correction: steep powers need their base near 1
-    third = total / 3.0
-    back, back_low = two_product(third, 3.0)
-    rest = (((total - back) - back_low) + lost) / total
-    powers = negative_power(third, p, shift)
-    e, e_lost = two_sum(mu, -y)
-    size = scaled(e)
-    size = Scaled(size.mantissa, size.exponent + shift)
-    change = np.exp(np.clip((e_lost + e_lost) / e - p * rest, -700.0, 700.0))
-    return (size * size * powers * scaled(flat * change)).floats()
+def _root(x: Floats) -> tuple[Floats, Floats]:
+    """Return √x and what rounding took from it, 0 where x is too small to tell."""
+    root = np.sqrt(x)
+    square, lost = two_product(root, root)
+    return root, np.where(x < 2.0**-900, 0.0, ((x - square) - lost) / (root + root))
 
 
-def _far(y: Floats, mu: Floats, t: Floats, p: float) -> Floats:
-    """Return the deviance where |x| > 6: differences of powers, which no longer cancel."""
-    a, b = 1.0 - p, 2.0 - p
-    at_y, at_mu = negative_power(y, p), negative_power(mu, p)
-    truth, mean = scaled(y), scaled(mu)
-    own = truth * truth * at_y
-    cross = truth * mean * at_mu
+def _at_any(y: Floats, mu: Floats, p: float) -> Floats:
+    from lossctl.losses.powers import deviance
 
-    def grown(rate: float, power: Scaled) -> Scaled:
-        """Return (power − own)/rate, by expm1 where the two are close."""
-        apart = (power + -own).over(rate)
-        close = own * scaled(np.expm1(rate * t) / rate)
-        small = np.abs(rate * t) < 1.0
-        return choose(small, close, apart)
-
-    steps = -grown(a, cross)
-    # of two forms of one sum, the one whose terms cancel less
-    if p < 0.0 or p > 5.0:
-        total = _outer(y, mu, at_mu, steps, b)
-    else:
-        total = grown(b, mean * mean * at_mu) + steps
-        if p > 2.5:
-            total = choose(t > 0.0, _outer(y, mu, at_mu, steps, b), total)
-    # beyond all bounds the signs of the terms are lost, but not which way the largest goes
-    top = np.maximum(at_y.exponent, at_mu.exponent)
-    result: Floats = np.maximum(total.twice(), 0.0)
-    result[top > 1e5] = np.inf
-    result[top < -1e5] = 0.0
-    return result
-
-
-def _outer(y: Floats, mu: Floats, at_mu: Scaled, steps: Scaled, b: float) -> Scaled:
-    return (difference(mu, y) * scaled(mu) * at_mu + steps).over(b)
-
-
-def _log_ratio(y: Floats, mu: Floats) -> Floats:
-    """Return ln(μ/y) for positive y and μ."""
-    e = mu - y
-    quotient = np.abs(e) / np.minimum(mu, y)
-    logs = np.log1p(quotient)
-    over = np.isinf(quotient)
-    if over.any():
-        logs[over] = np.abs(np.log(mu[over]) - np.log(y[over]))
-    return np.copysign(logs, e)
-
-
-def _positive(y: Floats, mu: Floats, p: float) -> Floats:
-    """Return the deviance for y > 0 and μ > 0."""
-    t = _log_ratio(y, mu)
-    x = t * _steepness(p)
-    near = np.abs(x) <= NEAR
-    if near.all():
-        result = _near(y, mu, x, p)
-    else:
-        result = np.empty_like(t)
-        result[near] = _near(y[near], mu[near], x[near], p)
-        far = ~near
-        result[far] = _far(y[far], mu[far], t[far], p)
-    result[y == mu] = 0.0
-    return result
-
-
-def _deviance(y: Floats, mu: Floats, p: float) -> Floats:
-    inside = y > 0.0
-    if inside.all():
-        return _positive(y, mu, p)
-    result = np.empty_like(mu)
-    result[inside] = _positive(y[inside], mu[inside], p)
-    out = ~inside
-    result[out] = _likelihood(-y[out], mu[out], 0.5 * (1.0 - p), 0.5 * (2.0 - p), p)
-    return result
-
-
-def _likelihood(y: Floats, mu: Floats, first: float, second: float, p: float) -> Floats:
-    """Return μ^(1−p)·(y/first + μ/second), a sum of one sign, for y ≥ 0 and μ > 0."""
-    powers = np.power(mu, -p)
-    result: Floats = powers * mu * (y / first + mu / second)
-    calm = _calm(mu, powers, p) & (y < PLAIN)
-    if not calm.all():
-        rest = ~calm
-        y, mu = y[rest], mu[rest]
-        mean = scaled(mu)
-        terms = scaled(y).over(first) + mean.over(second)
-        result[rest] = (negative_power(mu, p) * mean * terms).floats()
-    return result
-
-
-def _calm(x: Floats, powers: Floats, p: float) -> Flags:
-    """Return where neither x nor its power nor products of both go to extremes."""
-    calm: Flags = (x > 1.0 / PLAIN) & (x < PLAIN) & (powers > 2.0**-400) & (powers < 2.0**400)
-    return calm if abs(p) <= MILD else np.zeros_like(calm)
+    return deviance(y, mu, p)
 
 
 def _slope(y: Floats, mu: Floats, p: float) -> Floats:
-    """Return (μ − y)·μ⁻ᵖ."""
-    powers = np.power(mu, -p)
-    result: Floats = (mu - y) * powers
-    calm = _calm(mu, powers, p) & (np.abs(y) < PLAIN)
-    if not calm.all():
-        rest = ~calm
-        y, mu = y[rest], mu[rest]
-        result[rest] = (difference(mu, y) * negative_power(mu, p)).floats()
-    return result
+    from lossctl.losses.powers import slope
+
+    return slope(y, mu, p)
 
 
 @loss("mean_tweedie_deviance", "tweedie_deviance_score", task="count", y=_truths, pred=_means)
@@ -303,7 +101,7 @@ def tweedie_deviance(y: Floats, yhat: Floats, *, power: Power = 1.5) -> tuple[Fl
         return poisson_deviance(y, yhat)
     if power == 2.0:
         return gamma_deviance(y, yhat)
-    value = blockwise(lambda y, mu: _deviance(y, mu, power), y, yhat)
+    value = blockwise(_at_1_5, y, yhat) if power == 1.5 else _at_any(y, yhat, power)
     return value, lambda: 2.0 * _slope(y, yhat, power)
 
 
@@ -341,5 +139,7 @@ def tweedie_nll(y: Floats, yhat: Floats, *, power: Between = 1.5) -> tuple[Float
     >>> round(float(tweedie_nll(np.array([3.0]), np.array([2.0]))[0][0]), 3)
     7.071
     """
-    value = blockwise(lambda y, mu: _likelihood(y, mu, power - 1.0, 2.0 - power, power), y, yhat)
+    from lossctl.losses.powers import likelihood
+
+    value = blockwise(lambda y, mu: likelihood(y, mu, power - 1.0, 2.0 - power, power), y, yhat)
     return value, lambda: _slope(y, yhat, power)

@@ -54,20 +54,19 @@ class Worst:
 def ulps(found: float, terms: Terms) -> float:
     """Return the distance of a float64 from the sum of exact terms, in ulp.
 
-    The ulp is that of the sum where all terms have one sign, else of the largest term.
+    The ulp is that of the sum, or of the largest term where that is larger: terms that cancel.
     """
     total = mp.fsum(terms)
     if mp.isnan(total) or math.isnan(found):
         return math.inf
     if mp.isinf(total):
         return 0.0 if found == total else math.inf
-    magnitudes = [abs(x) for x in terms]
-    one_sign = mp.fsum(magnitudes) == abs(total)
+    largest = max(abs(x) for x in (total, *terms))
     if math.isinf(found):
         if abs(total) >= OVERFLOW and (found > 0) == (total > 0):
             return 0.0
         return float(abs(mp.sign(found) * LARGEST - total) / unit(LARGEST / 2))
-    return float(abs(mp.mpf(found) - total) / unit(abs(total) if one_sign else max(magnitudes)))
+    return float(abs(mp.mpf(found) - total) / unit(largest))
 
 
 def unit(x: Real) -> Real:

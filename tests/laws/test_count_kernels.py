@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from lossctl.losses import BoundLoss, find
+from tests.laws.accuracy import ulps
+from tests.laws.oracles import exact
 
 POWERS = (-1e300, -20.0, -1e-300, 1.0, 1.0000000000000002, 1.5, 2.0, 2.0000000000000004, 10.0, 1e16)
 
@@ -38,6 +40,36 @@ def test_pieces_join(power: float) -> None:
     below, above = mu * (1.0 - 1e-15), mu * (1.0 + 1e-15)
     losses = [deviance(power)(np.ones(6), side) for side in (below, above)]
     np.testing.assert_allclose(losses[0], losses[1], rtol=2e-13)
+
+
+@pytest.mark.parametrize(
+    ("power", "y", "mu"),
+    [
+        (1.9999999999999696, 1e200, 1.7976931348623157e308),
+        (2.0000000000000004, 0.9, 1.5),
+        (1.1, 5e-105, 3e-110),
+        (1.9999999603653325, 1.742098666995256, 1.101573440416315),
+        (1.9976780097792846, 7.326239187875539e229, 5.419689233426079e230),
+        (-0.11886626078857086, 0.10788207178936028, 5.3994072515989687e-11),
+        (-0.2541736998779326, -0.13012896816927338, 0.021425158575127442),
+        (-1e10, 7.959222796970205e226, 7.959222796970205e226),
+    ],
+)
+def test_corners_where_roundings_add_up(power: float, y: float, mu: float) -> None:
+    found = float(deviance(power)(np.array([y]), np.array([mu]))[0])
+    truth = exact("tweedie_deviance", y, mu, {"power": power})
+    assert ulps(found, truth.loss) <= 3.0
+
+
+def test_closed_form_of_the_default_over_all_of_float64() -> None:
+    sizes = [5e-324, 1e-320, 1e-308, 1e-280, 1e-210, 1e-9, 1.0, 1e150, 1e280, 1.797e308]
+    rng = np.random.default_rng(0)
+    near = rng.choice(sizes, 100)
+    y = np.concatenate([np.repeat([0.0, *sizes], 10), near])
+    mu = np.concatenate([np.tile(sizes, 11), np.nextafter(near, math.inf)])
+    params = {"power": 1.5}
+    for loss, a, b in zip(deviance(1.5)(y, mu).tolist(), y.tolist(), mu.tolist(), strict=True):
+        assert ulps(loss, exact("tweedie_deviance", a, b, params).loss) <= 2.0
 
 
 def test_spec_of_the_power_decides_the_domains() -> None:

@@ -301,7 +301,7 @@ def test_the_deviance_is_continuous_at_its_limits(power: float) -> None:
         ("multiclass_hinge", 2, [1.0, 1.0, 0.0], {}, [1, 0, -1]),
         ("multiclass_hinge", 2, [-1.0, -1.0, 0.0], {}, [0, 0, 0]),
         ("categorical_hinge", 2, [-1.0, 0.0, 0.5], {}, [0, 0, -1]),
-        ("interval_score", 1.0, [1.0, 2.0], {"alpha": 0.1}, [-1, 1]),
+        ("interval_score", 1.0, [1.0, 2.0], {"alpha": 0.1}, [0, 1]),
         ("crps", 1.0, [1.0, 1.0, 4.0], {}, [mp.mpf(1) / 9, mp.mpf(1) / 9, mp.mpf(1) / 9]),
         ("js_divergence", 0.0, 0.0, {"base": math.e}, [mp.log(2) / 2 / mp.log(math.e)]),
         ("focal", 1.0, 1.0, {"gamma": 0.0}, [-1]),

@@ -39,6 +39,8 @@ def tweedie_deviance(y: Real, mu: Real, power: Real) -> Exact:
     p = power
     if p == 0:
         return Exact([(y - mu) ** 2], [[2 * (mu - y)]])
+    if y == mu:  # no precision would do where the terms have trillions of digits
+        return Exact([mp.zero], [[mp.zero]])
     slope = 2 * (mu - y) * raised(mu, -p)
     if p == 1:
         return Exact(poisson_deviance(y, mu).loss, [[slope]])

@@ -9,12 +9,15 @@ from tests.laws.oracles.core import Exact, Real, mp, oracle
 def interval_score(y: Real, yhat: list[Real], alpha: Real) -> Exact:
     lower, upper = yhat
     below, above = max(lower - y, mp.zero), max(y - upper, mp.zero)
+    slopes = [
+        [-mp.one, 2 / alpha if below else mp.zero],
+        [mp.one, -2 / alpha if above else mp.zero],
+    ]
+    # at an end that y lies on the loss has a kink, where a slope is 0
+    ties = (lower == y, upper == y)
     return Exact(
         [upper - lower, 2 / alpha * below, 2 / alpha * above],
-        [
-            [-mp.one, *([2 / alpha] if below else [])],
-            [mp.one, *([-2 / alpha] if above else [])],
-        ],
+        [[mp.zero] if tie else terms for tie, terms in zip(ties, slopes, strict=True)],
     )
 
 
