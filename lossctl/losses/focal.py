@@ -21,14 +21,14 @@ from lossctl.losses.focusing import (
 from lossctl.losses.labels import (
     Labels,
     Smoothing,
+    certain,
     plus_exactly,
     sides,
     soft_shares,
-    sure,
     times_exactly,
 )
 from lossctl.losses.registry import ONE_INFINITY, Flags, Floats, Slope, loss
-from lossctl.losses.rows import pick, row_sum, times
+from lossctl.losses.rows import Part, apart, by_blocks, pick, row_sum, times
 
 Gamma = Annotated[float, NOT_NEGATIVE]
 Alpha = Annotated[float | None, UNIT]
@@ -82,13 +82,51 @@ def focal(
     >>> float(focal(np.array([1.0]), np.array([0.5]))[0][0]).__round__(12)
     0.17328679514
     """
-    if yhat.ndim == 1:
-        return _focal_of_one(y.astype(np.float64), yhat, gamma, alpha, label_smoothing)
-    dense = soft_shares(y, yhat, label_smoothing)
-    factor = 1.0 if alpha is None else alpha
-    labels = None if dense is not None else y.astype(np.intp)
+    of_1, of_0 = _balance(alpha)
+
+    def of_sure(y: Floats, p: Floats) -> tuple[Floats, Slope]:
+        return _focal_of_sure(y == 1.0, p, gamma, of_1, of_0)
+
+    def of_soft(y: Floats, p: Floats) -> tuple[Floats, Slope]:
+        return _focal_of_soft(*sides(y, label_smoothing), p, gamma, of_1, of_0)
+
+    def of_label(y: Labels, p: Floats) -> tuple[Floats, Slope]:
+        return _focal_of_classes(None, y, p, gamma, of_1)
+
+    def of_shares(y: Floats, p: Floats) -> tuple[Floats, Slope]:
+        return _focal_of_classes(y, None, p, gamma, of_1)
+
+    return _each(y, yhat, label_smoothing, (of_sure, of_soft), (of_label, of_shares))
+
+
+def _each(
+    y: Floats | Labels, yhat: Floats, smoothing: float, one: tuple[Part, Part], k: tuple[Part, Part]
+) -> tuple[Floats, Slope]:
+    """Use the kernels of hard and of soft labels, of one column or of k, each for its rows."""
+
+    def part(y: Floats | Labels, yhat: Floats) -> tuple[Floats, Slope]:
+        yhat = np.ascontiguousarray(yhat)  # numpy's log of other layouts may differ by a bit
+        if yhat.ndim == 1:
+            y = y.astype(np.float64)
+            hard = ((y == 0.0) | (y == 1.0)) & (smoothing == 0.0)
+            return apart(hard, *one, y, yhat)
+        dense = soft_shares(y, yhat, smoothing)
+        if dense is None:
+            return k[0](y.astype(np.intp), yhat)
+
+        def of_hot(t: Floats, yhat: Floats) -> tuple[Floats, Slope]:
+            return k[0](np.argmax(t, axis=-1), yhat)
+
+        return apart(certain(dense), of_hot, k[1], dense, yhat)
+
+    return by_blocks(part, y, yhat)
+
+
+def _focal_of_classes(
+    dense: Floats | None, labels: Labels | None, yhat: Floats, gamma: float, factor: float
+) -> tuple[Floats, Slope]:
     p = np.ascontiguousarray(unsigned(yhat if labels is None else pick(yhat, labels)))
-    share = np.ones_like(p) if dense is None else dense
+    share: Floats | float = 1.0 if dense is None else dense
     surprise, doubt = -np.log(p), _doubt(p, np.array(True))
     value = focused(share, factor, surprise, doubt, gamma)
 
@@ -100,29 +138,28 @@ def focal(
 
 
 def _balance(alpha: float | None) -> tuple[float, float]:
-    """Return the weights of y = 1 and y = 0."""
+    """Return the weights of y = 1, which is that of classes too, and of y = 0."""
     return (1.0, 1.0) if alpha is None else (alpha, 1.0 - alpha)
 
 
-def _focal_of_one(
-    y: Floats, p: Floats, gamma: float, alpha: float | None, smoothing: float
+def _focal_of_sure(
+    yes: Flags, p: Floats, gamma: float, of_1: float, of_0: float
 ) -> tuple[Floats, Slope]:
-    p = np.ascontiguousarray(p)  # numpy's log of other layouts may differ in the last bit
-    of_1, of_0 = _balance(alpha)
-    yes = sure(y, smoothing)
-    if yes is not None:
-        surprise = np.where(yes, -np.log(p), -np.log1p(-p))
-        doubt = _doubt(p, yes)
-        one, factor = np.ones_like(p), np.where(yes, of_1, of_0)
+    surprise = np.where(yes, -np.log(p), -np.log1p(-p))
+    doubt = _doubt(p, yes)
+    factor = np.where(yes, of_1, of_0)
 
-        def slope_of_sure() -> Floats:
-            chance = np.where(yes, unsigned(p), 1.0 - p)
-            s = whole(_steepness(one, factor, surprise, doubt, chance, gamma))
-            return np.where(yes, -1.0, 1.0) * s + 0.0
+    def slope() -> Floats:
+        chance = np.where(yes, unsigned(p), 1.0 - p)
+        s = whole(_steepness(1.0, factor, surprise, doubt, chance, gamma))
+        return np.where(yes, -1.0, 1.0) * s + 0.0
 
-        return focused(one, factor, surprise, doubt, gamma) + 0.0, slope_of_sure
+    return focused(1.0, factor, surprise, doubt, gamma) + 0.0, slope
 
-    t, not_t = sides(y, smoothing)
+
+def _focal_of_soft(
+    t: Floats, not_t: Floats, p: Floats, gamma: float, of_1: float, of_0: float
+) -> tuple[Floats, Slope]:
     surprise, counter = -np.log(p), -np.log1p(-p)
     if_1, if_0 = _doubt(p, np.array(True)), _doubt(p, np.array(False))
     value = focused(t, of_1, surprise, if_1, gamma) + focused(not_t, of_0, counter, if_0, gamma)
@@ -152,7 +189,7 @@ def _spread(s: Floats, labels: Labels, like: Floats) -> Floats:
 
 
 def _steepness(
-    share: Floats,
+    share: Floats | float,
     alpha: Floats | float,
     surprise: Floats,
     doubt: Doubt,
@@ -211,16 +248,27 @@ def focal_with_logits(
     >>> focal_with_logits(np.array([1.0, 0.0]), np.array([np.inf, 1000.0]))[0].tolist()
     [0.0, 1000.0]
     """
-    if yhat.ndim == 1:
-        return _focal_of_logit(y.astype(np.float64), yhat, gamma, alpha, label_smoothing)
-    dense = soft_shares(y, yhat, label_smoothing)
-    return _focal_of_logits(dense, y, yhat, gamma, 1.0 if alpha is None else alpha)
+    of_1, of_0 = _balance(alpha)
+
+    def of_sure(y: Floats, z: Floats) -> tuple[Floats, Slope]:
+        return _focal_of_logit(y, None, z, gamma, of_1, of_0)
+
+    def of_soft(y: Floats, z: Floats) -> tuple[Floats, Slope]:
+        return _focal_of_logit(*sides(y, label_smoothing), z, gamma, of_1, of_0)
+
+    def of_label(y: Labels, z: Floats) -> tuple[Floats, Slope]:
+        return _focal_of_logits(None, y, z, gamma, of_1)
+
+    def of_shares(y: Floats, z: Floats) -> tuple[Floats, Slope]:
+        return _focal_of_logits(y, None, z, gamma, of_1)
+
+    return _each(y, yhat, label_smoothing, (of_sure, of_soft), (of_label, of_shares))
 
 
 def _focal_of_logit(
-    y: Floats, z: Floats, gamma: float, alpha: float | None, smoothing: float
+    t: Floats, not_t: Floats | None, z: Floats, gamma: float, of_1: float, of_0: float
 ) -> tuple[Floats, Slope]:
-    of_1, of_0 = _balance(alpha)
+    """Return the loss of shares t and 1 − t, or of labels t where there is no 1 − t."""
     power, error = exp_exactly(-np.abs(z))
     total, slack = plus_exactly(power, 1.0)
     slack += power * error
@@ -245,20 +293,19 @@ def _focal_of_logit(
         gain, low = pull(doubt, p, more, surprise, low, gamma)
         return faded(doubt, gamma, share, factor, gain, low=low)
 
-    yes = sure(y, smoothing)
-    if yes is not None:
+    if not_t is None:
+        yes = t == 1.0
         score, factor = np.where(yes, z, -z), np.where(yes, of_1, of_0)
-        surprise, one = np.maximum(-score, 0.0) + both, np.ones_like(z)
+        surprise = np.maximum(-score, 0.0) + both
         right = score >= 0.0
         doubt = against(right)
 
         def slope_of_sure() -> Floats:
-            s = whole(steepness(one, factor, surprise, doubt, right))
+            s = whole(steepness(1.0, factor, surprise, doubt, right))
             return np.where(yes, -1.0, 1.0) * s + 0.0
 
-        return focused(one, factor, surprise, doubt, gamma) + 0.0, slope_of_sure
+        return focused(1.0, factor, surprise, doubt, gamma) + 0.0, slope_of_sure
 
-    t, not_t = sides(y, smoothing)
     above, below = z >= 0.0, z <= 0.0
     if_1, if_0 = against(above), against(below)
     cost, counter = np.maximum(-z, 0.0) + both, np.maximum(z, 0.0) + both
@@ -327,11 +374,10 @@ def _chances(z: Floats, labels: Labels | None, *, exact: bool) -> _Chances:
 
 
 def _focal_of_logits(
-    dense: Floats | None, y: Floats | Labels, z: Floats, gamma: float, alpha: float
+    dense: Floats | None, labels: Labels | None, z: Floats, gamma: float, alpha: float
 ) -> tuple[Floats, Slope]:
-    labels = None if dense is not None else y.astype(np.intp)
     rough = _chances(z, labels, exact=gamma > ORDINARY)
-    share = np.ones_like(rough.p) if dense is None else dense
+    share: Floats | float = 1.0 if dense is None else dense
     costs = focused(share, alpha, rough.surprise, rough.doubt, gamma)
 
     def force(at: _Chances) -> tuple[Floats, Floats]:

@@ -67,15 +67,26 @@ def soft_shares(y: Floats | Labels, yhat: Floats, smoothing: float) -> Floats | 
     return smooth(shares(y, classes), smoothing, classes)
 
 
-def away(p: Floats, t: Floats, smoothing: float, classes: int) -> Floats:
-    """Return p − (t(1 − ε) + ε/K), without the rounding of the smoothed share."""
+def certain(t: Floats) -> NDArray[np.bool_]:
+    """Return which rows of shares give all to one class."""
+    ones: NDArray[np.bool_] = (t == 1.0).any(axis=-1) & (np.count_nonzero(t, axis=-1) == 1)
+    return ones
+
+
+def away(p: Floats, t: Floats, smoothing: float, classes: int) -> tuple[Floats, Floats]:
+    """Return p − (t(1 − ε) + ε/K) and its low part."""
     if not smoothing:
-        return p - t
-    return total_of(p, *(-term for term in _smoothed(t, smoothing, classes)))
+        return plus_exactly(p, -t)
+    return _sum_of(p, *(-term for term in _smoothed(t, smoothing, classes)))
 
 
 def total_of(first: Floats, *terms: Floats | float) -> Floats:
-    """Return the sum of terms as if it were rounded once: errors, and errors of errors, are kept.
+    """Return the sum of terms as if it were rounded once."""
+    return _sum_of(first, *terms)[0]
+
+
+def _sum_of(first: Floats, *terms: Floats | float) -> tuple[Floats, Floats]:
+    """Return the sum of terms and its low part: errors, and errors of errors, are kept.
 
     Source: Ogita, Rump and Oishi, "Accurate sum and dot product" (2005), SumK.
     """
@@ -85,7 +96,9 @@ def total_of(first: Floats, *terms: Floats | float) -> Floats:
         errors, error = plus_exactly(errors, error)
         rest += error
     total, error = plus_exactly(total, errors)
-    return total + (error + rest)
+    rest += error
+    result = total + rest
+    return result, (total - result) + rest
 
 
 def plus_exactly(a: Floats, b: Floats | float) -> tuple[Floats, Floats]:
