@@ -33,6 +33,7 @@ from lossctl.losses.rows import Part, apart, by_blocks, pick, row_sum, times
 Gamma = Annotated[float, NOT_NEGATIVE]
 Alpha = Annotated[float | None, UNIT]
 ORDINARY = 2.0  # a γ up to which the last bit of an exponential may be off
+MODEST = 16.0  # and up to which six bits more are enough
 
 
 @loss(
@@ -269,7 +270,7 @@ def _focal_of_logit(
     t: Floats, not_t: Floats | None, z: Floats, gamma: float, of_1: float, of_0: float
 ) -> tuple[Floats, Slope]:
     """Return the loss of shares t and 1 − t, or of labels t where there is no 1 − t."""
-    power, error = exp_exactly(-np.abs(z))
+    power, error = exp_exactly(-np.abs(z), quick=gamma <= MODEST)
     total, slack = plus_exactly(power, 1.0)
     slack += power * error
     small = quotient(power, power * error, total, slack)
@@ -330,28 +331,29 @@ class _Chances(NamedTuple):
     low: Floats  # the low part of the surprise
 
 
-def _chances(z: Floats, labels: Labels | None, *, exact: bool) -> _Chances:
+def _chances(z: Floats, labels: Labels | None, gamma: float, *, rough: bool) -> _Chances:
     top = np.argmax(z, axis=-1)
     below, fault = plus_exactly(z, -pick(z, top)[..., np.newaxis])
     if not np.isfinite(below).all():  # ∞ − ∞ is the place of all probability
         fault = np.where(np.isfinite(below), fault, 0.0)
         below = np.where(np.isnan(below), 0.0, below)
-    if exact:
-        powers, errors = exp_exactly(below, fault)
-    else:
+    if rough:
         powers = np.exp(below)
-        powers += powers * np.where(below > -1000.0, fault, 0.0)
-        errors = np.zeros_like(powers)
-    extras = powers * errors
+        if below.size and below.min() < -1000.0:
+            fault = np.where(below > -1000.0, fault, 0.0)
+        extras = powers * fault
+    else:
+        powers, errors = exp_exactly(below, fault, quick=gamma <= MODEST)
+        extras = powers * errors
     beside = powers.copy()
     np.put_along_axis(beside, top[..., np.newaxis], 0.0, axis=-1)
-    rest, rest_low = np.zeros(len(z)), np.zeros(len(z))
+    rest, rest_low = np.zeros(len(z)), np.zeros(len(z))  # the largest has no error
     for column in range(z.shape[-1]):
         rest, rounding = plus_exactly(rest, beside[..., column])
-        rest_low += rounding + extras[..., column]  # the largest has no error
+        rest_low += rounding + extras[..., column]
     total, total_low = plus_exactly(rest, 1.0)
     total_low += rest_low
-    bottom = np.log1p(rest)
+    bottom = np.log1p(rest) + rest_low / total
 
     if labels is None:
         is_top = np.arange(z.shape[-1]) == top[..., np.newaxis]
@@ -368,17 +370,20 @@ def _chances(z: Floats, labels: Labels | None, *, exact: bool) -> _Chances:
     others_low = np.where(is_top, rest_low, others_low + total_low - extra)
     b, more = quotient(others, others_low, total, total_low)
     p, p_more = quotient(power, extra, total, total_low)
-    low = plus_exactly(depth, bottom)[1] - np.where(is_top, 0.0, slack) + rest_low / total
+    low = plus_exactly(depth, bottom)[1] - np.where(is_top, 0.0, slack)
     doubt = Doubt(b, more, np.where(is_top, 1.0, p), of_small(p) + p * p_more)
-    return _Chances(powers, p, p_more, others, doubt, bottom + depth, low)
+    return _Chances(powers, p, p_more, others + others_low, doubt, bottom + depth, low)
 
 
 def _focal_of_logits(
     dense: Floats | None, labels: Labels | None, z: Floats, gamma: float, alpha: float
 ) -> tuple[Floats, Slope]:
-    rough = _chances(z, labels, exact=gamma > ORDINARY)
+    rough = _chances(z, labels, gamma, rough=gamma <= ORDINARY)
     share: Floats | float = 1.0 if dense is None else dense
     costs = focused(share, alpha, rough.surprise, rough.doubt, gamma)
+
+    def fine() -> _Chances:
+        return rough if gamma > ORDINARY else _chances(z, labels, gamma, rough=False)
 
     def force(at: _Chances) -> tuple[Floats, Floats]:
         """Return −∂ℓ/∂z of the label's own logit, and its low part."""
@@ -388,9 +393,10 @@ def _focal_of_logits(
     if labels is not None:
 
         def slope_of_labels() -> Floats:
-            own = whole(force(rough))
-            others = np.where(rough.others > 0.0, rough.others, 1.0)
-            s = rough.powers * (own / others)[..., np.newaxis]
+            at = fine()
+            own = whole(force(at))
+            others = np.where(at.others > 0.0, at.others, 1.0)
+            s = at.powers * (own / others)[..., np.newaxis]
             np.put_along_axis(s, labels[..., np.newaxis], -own[..., np.newaxis], axis=-1)
             return s + 0.0
 
@@ -404,7 +410,7 @@ def _focal_of_logits(
 
     def slope() -> Floats:
         # pᵢ · Σ of Gₖ/(1 − pₖ) over k ≠ i, − Gᵢ; the largest is left out of its own sum at once
-        at = rough if gamma > ORDINARY else _chances(z, labels, exact=True)
+        at = fine()
         own, own_low = force(at)
         b = at.doubt.b
         c, c_more = quotient(own, own_low, b, b * at.doubt.more)

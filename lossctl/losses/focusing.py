@@ -19,7 +19,6 @@ NEAR = 2.0**-14  # below it p is small
 FAINT = 1e-290  # below it a power may have lost bits
 SHIFT = 2.0**60
 STEPS = 64
-BLOCK = 4096
 LN2_HIGH, LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 
 
@@ -155,36 +154,32 @@ def quotient(
     return q, np.where(top > FAINT, left / top, 0.0)
 
 
-def exp_exactly(x: Floats, low: Floats | None = None) -> tuple[Floats, Floats]:
-    """Return eˣ of x ≤ 0 and a low part, and its relative correction: some 68 bits."""
-    power, more = np.empty_like(x, order="C"), np.empty_like(x, order="C")
-    flat, flat_low = x.reshape(-1), np.zeros(1) if low is None else low.reshape(-1)
-    for start in range(0, flat.size, BLOCK):  # what stays in the cache is done in half the time
-        block = slice(start, start + BLOCK)
-        found = _exp_of_block(flat[block], flat_low if low is None else flat_low[block])
-        power.reshape(-1)[block], more.reshape(-1)[block] = found
-    return power, more
+def exp_exactly(x: Floats, low: Floats | float = 0.0, *, quick: bool) -> tuple[Floats, Floats]:
+    """Return eˣ of x ≤ 0 and a low part, and its relative correction: 59 bits, or some 68.
 
-
-def _exp_of_block(x: Floats, low: Floats) -> tuple[Floats, Floats]:
-    """Return eˣ: x = n ln 2 + j/64 + s, and e^(j/64) comes from a table."""
-    low = np.where(x > -800.0, low, 0.0)
-    x = np.maximum(x, -800.0)
+    x = n ln 2 + j/64 + s, and e^(j/64) comes from a table.
+    """
+    if x.size and x.min() < -800.0:
+        low = np.where(x > -800.0, low, 0.0)
+        x = np.maximum(x, -800.0)
     n = np.rint(x * (1.0 / np.log(2.0)))
     s = x - n * LN2_HIGH
     j = np.rint(s * STEPS)
-    s -= j / STEPS
+    s -= j * (1.0 / STEPS)
     small = low - n * LN2_LOW
     t = s + small
     tail = 1 / 2 + t * (1 / 6 + t * (1 / 24 + t * (1 / 120 + t * (1 / 720 + t * (1 / 5040)))))
-    tail = small + t * t * tail
     heights, rests = _table()
     at = j.astype(np.intp) + STEPS // 2
     height = heights[at]
-    step, error = times_exactly(height, s)
-    base = height + step
-    error += (height - base) + step
-    error += rests[at] * (1.0 + s) + height * tail
+    if quick:
+        base, error = height, rests[at] + height * (t + t * t * tail)
+    else:
+        tail = small + t * t * tail
+        step, error = times_exactly(height, s)
+        base = height + step
+        error += (height - base) + step
+        error += rests[at] * (1.0 + s) + height * tail
     power = base + error
     error = ((base - power) + error) / power
     return np.ldexp(power, n.astype(np.int32)), error
