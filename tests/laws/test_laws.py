@@ -127,7 +127,7 @@ def test_zero_at_the_truth_and_growing_away_from_it(loss: Loss) -> None:
                 assert values[-1] > 0.0
 
 
-# What may be negative, or is a term of a sum of which only the whole is 0 at the truth.
+# What may be negative (terms of a divergence too), or is an entropy at the truth.
 NEVER_ZERO = """
     entropy cross_entropy kl_divergence poisson_nll poisson_nll_with_log gamma_nll tweedie_nll
     gaussian_nll mean_bias
@@ -157,8 +157,8 @@ def _paths(bound: BoundLoss, rng: np.random.Generator) -> list[tuple[Any, Any]]:
             angle = np.linspace(0.0, 3.0, 40)[:, np.newaxis]
             paths.append((y, y * np.cos(angle) + aside * np.sin(angle)))
     if loss.kind == "roles":
-        ways = ([-1.0, 1.0], [0.0, 1.0], [-1.0, 0.0], [1.0, 1.0], [-1.0, -1.0], [1.0, 2.0])
-        paths += [(1.5, 1.5 + reach * [way]) for way in ways]
+        both = ([-1.0, 1.0], [0.0, 1.0], [-1.0, 0.0], [1.0, 1.0], [-1.0, -1.0], [1.0, 2.0])
+        paths += [(1.5, 1.5 + reach * [way]) for way in both]
     return paths
 
 
