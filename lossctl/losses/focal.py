@@ -11,11 +11,13 @@ from lossctl.losses.focusing import (
     exp_exactly,
     faded,
     focused,
+    lifted,
     minus,
     of_small,
     of_small_odds,
     pull,
     quotient,
+    steepness_in_p,
     whole,
 )
 from lossctl.losses.labels import (
@@ -28,7 +30,7 @@ from lossctl.losses.labels import (
     times_exactly,
 )
 from lossctl.losses.registry import ONE_INFINITY, Flags, Floats, Slope, loss
-from lossctl.losses.rows import Part, apart, by_blocks, pick, row_sum, times
+from lossctl.losses.rows import Part, apart, by_blocks, pick, row_sum
 
 Gamma = Annotated[float, NOT_NEGATIVE]
 Alpha = Annotated[float | None, UNIT]
@@ -95,7 +97,7 @@ def focal(
         return _focal_of_classes(None, y, p, gamma, of_1)
 
     def of_shares(y: Floats, p: Floats) -> tuple[Floats, Slope]:
-        return _focal_of_classes(y, None, p, gamma, of_1)
+        return lifted(of_1, lambda factor: _focal_of_classes(y, None, p, gamma, factor))
 
     return _each(y, yhat, label_smoothing, (of_sure, of_soft), (of_label, of_shares))
 
@@ -132,7 +134,7 @@ def _focal_of_classes(
     value = focused(share, factor, surprise, doubt, gamma)
 
     def slope_of_classes() -> Floats:
-        s = 0.0 - whole(_steepness(share, factor, surprise, doubt, p, gamma))
+        s = 0.0 - whole(steepness_in_p(share, factor, surprise, doubt, p, gamma))
         return s if labels is None else _spread(s, labels, yhat)
 
     return (value if labels is not None else row_sum(value)) + 0.0, slope_of_classes
@@ -152,7 +154,7 @@ def _focal_of_sure(
 
     def slope() -> Floats:
         chance = np.where(yes, unsigned(p), 1.0 - p)
-        s = whole(_steepness(1.0, factor, surprise, doubt, chance, gamma))
+        s = whole(steepness_in_p(1.0, factor, surprise, doubt, chance, gamma))
         return np.where(yes, -1.0, 1.0) * s + 0.0
 
     return focused(1.0, factor, surprise, doubt, gamma) + 0.0, slope
@@ -166,8 +168,8 @@ def _focal_of_soft(
     value = focused(t, of_1, surprise, if_1, gamma) + focused(not_t, of_0, counter, if_0, gamma)
 
     def slope() -> Floats:
-        up = _steepness(not_t, of_0, counter, if_0, 1.0 - p, gamma)
-        return minus(up, _steepness(t, of_1, surprise, if_1, unsigned(p), gamma))
+        up = steepness_in_p(not_t, of_0, counter, if_0, 1.0 - p, gamma)
+        return minus(up, steepness_in_p(t, of_1, surprise, if_1, unsigned(p), gamma))
 
     return value + 0.0, slope
 
@@ -187,21 +189,6 @@ def _spread(s: Floats, labels: Labels, like: Floats) -> Floats:
     wide = np.zeros_like(like)
     np.put_along_axis(wide, labels[..., np.newaxis], s[..., np.newaxis], axis=-1)
     return wide
-
-
-def _steepness(
-    share: Floats | float,
-    alpha: Floats | float,
-    surprise: Floats,
-    doubt: Doubt,
-    p: Floats,
-    gamma: float,
-) -> tuple[Floats, Floats]:
-    """Return share · α · b^γ · (1/p + γ·surprise/b) and its low part; surprise/b is 1 at b = 0."""
-    scale = 2.0**-60  # 1/p may be beyond float64 where its share is not
-    ratio = np.where(doubt.b == 0.0, 1.0, surprise / doubt.b)
-    gain = scale / p + times(np.asarray(gamma * scale), ratio)
-    return faded(doubt, gamma, share, alpha, 1.0 / scale, gain)
 
 
 @loss(
@@ -261,7 +248,7 @@ def focal_with_logits(
         return _focal_of_logits(None, y, z, gamma, of_1)
 
     def of_shares(y: Floats, z: Floats) -> tuple[Floats, Slope]:
-        return _focal_of_logits(y, None, z, gamma, of_1)
+        return lifted(of_1, lambda factor: _focal_of_logits(y, None, z, gamma, factor))
 
     return _each(y, yhat, label_smoothing, (of_sure, of_soft), (of_label, of_shares))
 
@@ -378,12 +365,13 @@ def _chances(z: Floats, labels: Labels | None, gamma: float, *, rough: bool) -> 
 def _focal_of_logits(
     dense: Floats | None, labels: Labels | None, z: Floats, gamma: float, alpha: float
 ) -> tuple[Floats, Slope]:
-    rough = _chances(z, labels, gamma, rough=gamma <= ORDINARY)
+    ordinary = gamma <= ORDINARY and labels is not None
+    rough = _chances(z, labels, gamma, rough=ordinary)
     share: Floats | float = 1.0 if dense is None else dense
     costs = focused(share, alpha, rough.surprise, rough.doubt, gamma)
 
     def fine() -> _Chances:
-        return rough if gamma > ORDINARY else _chances(z, labels, gamma, rough=False)
+        return _chances(z, labels, gamma, rough=False) if ordinary else rough
 
     def force(at: _Chances) -> tuple[Floats, Floats]:
         """Return −∂ℓ/∂z of the label's own logit, and its low part."""
@@ -410,7 +398,7 @@ def _focal_of_logits(
 
     def slope() -> Floats:
         # pᵢ · Σ of Gₖ/(1 − pₖ) over k ≠ i, − Gᵢ; the largest is left out of its own sum at once
-        at = fine()
+        at = rough
         own, own_low = force(at)
         b = at.doubt.b
         c, c_more = quotient(own, own_low, b, b * at.doubt.more)

@@ -6,18 +6,20 @@ float64 where its product with −ln p does not, so it can also be had as factor
 numbers.
 """
 
+from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 
 from lossctl.losses.labels import plus_exactly, times_exactly
-from lossctl.losses.registry import Floats
+from lossctl.losses.registry import Floats, Slope
 from lossctl.losses.rows import times
 
 NEAR = 2.0**-14  # below it p is small
 FAINT = 1e-290  # below it a power may have lost bits
 SHIFT = 2.0**60
+LIFT = 2.0**500
 STEPS = 64
 LN2_HIGH, LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 
@@ -132,6 +134,34 @@ def pull(
     total, rounding = plus_exactly(doubt.b, weighed)
     rounding += slack + gamma * np.where(lost > FAINT, error, 0.0) + doubt.b * doubt.more
     return total, np.where(np.isfinite(rounding), rounding, 0.0)
+
+
+def lifted(factor: float, kernel: Callable[[float], tuple[Floats, Slope]]) -> tuple[Floats, Slope]:
+    """Return the loss and its slope for a factor that may be so small that their terms vanish."""
+    if not 0.0 < factor < 2.0**-700:
+        return kernel(factor)
+    value, slope = kernel(factor * LIFT)
+    return value / LIFT, lambda: slope() / LIFT
+
+
+def steepness_in_p(
+    share: Floats | float,
+    alpha: Floats | float,
+    surprise: Floats,
+    doubt: Doubt,
+    p: Floats,
+    gamma: float,
+) -> tuple[Floats, Floats]:
+    """Return share · α · b^γ · (1/p + γ·surprise/b) and its low part; surprise/b is 1 at b = 0."""
+    scale = 2.0**-60  # 1/p may be beyond float64 where its share is not
+    ratio, more = quotient(surprise, 0.0, doubt.b, doubt.b * doubt.more)
+    sure = doubt.b == 0.0
+    ratio, more = np.where(sure, 1.0, ratio), np.where(sure, 0.0, more)
+    weighed = times(np.asarray(gamma * scale), ratio)
+    gain, low = plus_exactly(scale / p, weighed)
+    low += times_exactly(ratio, gamma * scale)[1] + weighed * more
+    low = np.where(np.isfinite(low), low, 0.0)
+    return faded(doubt, gamma, share, alpha, 1.0 / scale, gain, low=low)
 
 
 def of_small(p: Floats) -> Floats:

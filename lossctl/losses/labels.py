@@ -40,7 +40,12 @@ def expected(t: Floats, if_1: Floats, not_t: Floats, if_0: Floats) -> Floats:
 
 def smooth(t: Floats, smoothing: float, classes: int) -> Floats:
     """Return t(1 − ε) + ε/K."""
-    return total_of(*_smoothed(t, smoothing, classes)) if smoothing else t
+    return smooth_exactly(t, smoothing, classes)[0] if smoothing else t
+
+
+def smooth_exactly(t: Floats, smoothing: float, classes: int) -> tuple[Floats, Floats]:
+    """Return t(1 − ε) + ε/K and its low part."""
+    return _sum_of(*_smoothed(t, smoothing, classes))
 
 
 def _smoothed(

@@ -12,7 +12,9 @@ from lossctl.losses.labels import (
     Smoothing,
     expected,
     plus_exactly,
+    shares,
     sides,
+    smooth_exactly,
     soft_shares,
     sure,
     times_exactly,
@@ -241,13 +243,16 @@ def _against_the_best(
     """Return max(0, 1 + max(floor, max_{j≠y} zⱼ) − z_y), its mean over soft labels."""
 
     def part(y: Floats | Labels, z: Floats) -> tuple[Floats, Slope]:
-        return _of_rivals(soft_shares(y, z, smoothing), y, z, floor)
+        classes = z.shape[-1]
+        if smoothing:
+            return _of_rivals(*smooth_exactly(shares(y, classes), smoothing, classes), y, z, floor)
+        return _of_rivals(soft_shares(y, z, 0.0), 0.0, y, z, floor)
 
     return by_blocks(part, y, z)
 
 
 def _of_rivals(
-    dense: Floats | None, y: Floats | Labels, z: Floats, floor: float
+    dense: Floats | None, slack: Floats | float, y: Floats | Labels, z: Floats, floor: float
 ) -> tuple[Floats, Slope]:
     first, second = _two_largest(z)
     if dense is None:
@@ -289,7 +294,7 @@ def _of_rivals(
         np.put_along_axis(s, top[..., np.newaxis], row_sum(pulls)[..., np.newaxis], axis=-1)
         return s + 0.0
 
-    return row_sum(costs, dense * low), slope
+    return row_sum(costs, dense * low + np.where(shorts < HUGE, slack * shorts, 0.0)), slope
 
 
 def _two_largest(z: Floats) -> tuple[Floats, Floats]:

@@ -12,6 +12,7 @@ from lossctl.losses.labels import (
     shares,
     sides,
     soft_shares,
+    times_exactly,
 )
 from lossctl.losses.registry import Floats, Slope, loss
 from lossctl.losses.rows import by_blocks, row_sum
@@ -66,10 +67,12 @@ def brier(
         classes = yhat.shape[-1] if yhat.ndim > 1 else 2
         t = shares(y, classes) if yhat.ndim > 1 else y.astype(np.float64)
         off, low = away(yhat, t, label_smoothing, classes)
-        if yhat.ndim == 1:
-            return off * off + (off + off) * low, lambda: off + off
         up = off * SCALE  # a square may vanish where k of them do not
-        return row_sum(up * up, (up + up) * (low * SCALE)) / SCALE / SCALE, lambda: off + off
+        square, more = up * up, (up + up) * (low * SCALE)
+        if label_smoothing:
+            more += times_exactly(up, up)[1]
+        total = square + more if yhat.ndim == 1 else row_sum(square, more)
+        return total / SCALE / SCALE, lambda: off + off
 
     return by_blocks(part, y, yhat)
 
