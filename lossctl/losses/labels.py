@@ -123,4 +123,13 @@ def times_exactly(a: Floats, b: Floats | float) -> tuple[Floats, Floats]:
     return product, error
 
 
+def square_exactly(a: Floats) -> tuple[Floats, Floats]:
+    """Return a² and its rounding error, for numbers below 2⁹⁹⁶."""
+    square = a * a
+    high = SPLIT * a
+    high -= high - a
+    low = a - high
+    return square, (high * high - square) + (high + high) * low + low * low
+
+
 SPLIT = 2.0**27 + 1.0

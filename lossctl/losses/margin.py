@@ -16,6 +16,7 @@ from lossctl.losses.labels import (
     sides,
     smooth_exactly,
     soft_shares,
+    square_exactly,
     sure,
     times_exactly,
 )
@@ -319,7 +320,7 @@ def _shortfall(z: Floats) -> tuple[Floats, Floats]:
 
 def _square(x: Floats, error: Floats) -> tuple[Floats, Floats]:
     """Return (x + error)² and its rounding error."""
-    square, slack = times_exactly(x, x)
+    square, slack = square_exactly(x)
     return square, np.where(x < HUGE, slack + 2.0 * x * error, 0.0)
 
 

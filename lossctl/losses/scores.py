@@ -12,7 +12,7 @@ from lossctl.losses.labels import (
     shares,
     sides,
     soft_shares,
-    times_exactly,
+    square_exactly,
 )
 from lossctl.losses.registry import Floats, Slope, loss
 from lossctl.losses.rows import by_blocks, row_sum
@@ -68,9 +68,8 @@ def brier(
         t = shares(y, classes) if yhat.ndim > 1 else y.astype(np.float64)
         off, low = away(yhat, t, label_smoothing, classes)
         up = off * SCALE  # a square may vanish where k of them do not
-        square, more = up * up, (up + up) * (low * SCALE)
-        if label_smoothing:
-            more += times_exactly(up, up)[1]
+        square, more = square_exactly(up)
+        more += (up + up) * (low * SCALE)
         total = square + more if yhat.ndim == 1 else row_sum(square, more)
         return total / SCALE / SCALE, lambda: off + off
 
