@@ -7,6 +7,7 @@ import numpy as np
 from lossctl.losses.clipping import unsigned
 from lossctl.losses.domain import LOGIT, NOT_NEGATIVE, UNIT
 from lossctl.losses.focusing import (
+    LIFT,
     Doubt,
     exp_exactly,
     faded,
@@ -97,7 +98,7 @@ def focal(
         return _focal_of_classes(None, y, p, gamma, of_1)
 
     def of_shares(y: Floats, p: Floats) -> tuple[Floats, Slope]:
-        return lifted(of_1, lambda factor: _focal_of_classes(y, None, p, gamma, factor))
+        return lifted(lambda t, p, c: _focal_of_classes(t, None, p, gamma, c), y, p, of_1)
 
     return _each(y, yhat, label_smoothing, (of_sure, of_soft), (of_label, of_shares))
 
@@ -248,7 +249,7 @@ def focal_with_logits(
         return _focal_of_logits(None, y, z, gamma, of_1)
 
     def of_shares(y: Floats, z: Floats) -> tuple[Floats, Slope]:
-        return lifted(of_1, lambda factor: _focal_of_logits(y, None, z, gamma, factor))
+        return lifted(lambda t, z, c: _focal_of_logits(t, None, z, gamma, c), y, z, of_1)
 
     return _each(y, yhat, label_smoothing, (of_sure, of_soft), (of_label, of_shares))
 
@@ -373,7 +374,7 @@ def _focal_of_logits(
     def fine() -> _Chances:
         return _chances(z, labels, gamma, rough=False) if ordinary else rough
 
-    def force(at: _Chances) -> tuple[Floats, Floats]:
+    def force(at: _Chances, alpha: float) -> tuple[Floats, Floats]:
         """Return −∂ℓ/∂z of the label's own logit, and its low part."""
         gain, low = pull(at.doubt, at.p, at.p_more, at.surprise, at.low, gamma)
         return faded(at.doubt, gamma, share, alpha, gain, low=low)
@@ -382,7 +383,7 @@ def _focal_of_logits(
 
         def slope_of_labels() -> Floats:
             at = fine()
-            own = whole(force(at))
+            own = whole(force(at, alpha))
             others = np.where(at.others > 0.0, at.others, 1.0)
             s = at.powers * (own / others)[..., np.newaxis]
             np.put_along_axis(s, labels[..., np.newaxis], -own[..., np.newaxis], axis=-1)
@@ -399,7 +400,7 @@ def _focal_of_logits(
     def slope() -> Floats:
         # pᵢ · Σ of Gₖ/(1 − pₖ) over k ≠ i, − Gᵢ; the largest is left out of its own sum at once
         at = rough
-        own, own_low = force(at)
+        own, own_low = force(at, alpha * LIFT)  # the least terms do not vanish before their sum
         b = at.doubt.b
         c, c_more = quotient(own, own_low, b, b * at.doubt.more)
         c = np.where(b > 0.0, c + c * c_more, 0.0)
@@ -410,6 +411,6 @@ def _focal_of_logits(
         np.put_along_axis(not_c, most, row_sum(apart)[..., np.newaxis], axis=-1)
         gained, error = times_exactly(at.p, not_c)
         s, rounding = plus_exactly(gained, -own)
-        return s + (rounding + error + gained * at.p_more - own_low) + 0.0
+        return (s + (rounding + error + gained * at.p_more - own_low)) / LIFT + 0.0
 
     return row_sum(costs), slope

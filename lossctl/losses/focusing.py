@@ -19,7 +19,7 @@ from lossctl.losses.rows import times
 NEAR = 2.0**-14  # below it p is small
 FAINT = 1e-290  # below it a power may have lost bits
 SHIFT = 2.0**60
-LIFT = 2.0**500
+LIFT = 2.0**480
 STEPS = 64
 LN2_HIGH, LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 
@@ -136,12 +136,18 @@ def pull(
     return total, np.where(np.isfinite(rounding), rounding, 0.0)
 
 
-def lifted(factor: float, kernel: Callable[[float], tuple[Floats, Slope]]) -> tuple[Floats, Slope]:
-    """Return the loss and its slope for a factor that may be so small that their terms vanish."""
-    if not 0.0 < factor < 2.0**-700:
-        return kernel(factor)
-    value, slope = kernel(factor * LIFT)
-    return value / LIFT, lambda: slope() / LIFT
+def lifted(
+    kernel: Callable[[Floats, Floats, float], tuple[Floats, Slope]],
+    t: Floats,
+    yhat: Floats,
+    alpha: float,
+) -> tuple[Floats, Slope]:
+    """Return the losses of soft labels and their slope: terms do not vanish before their sum."""
+    value, slope = kernel(t, yhat, alpha)
+    faint = value < 1.0 / LIFT / LIFT
+    if faint.any():
+        value[faint] = kernel(t[faint], yhat[faint], alpha * LIFT)[0] / LIFT
+    return value, slope
 
 
 def steepness_in_p(

@@ -79,6 +79,20 @@ def test_squares_are_rounded_once_and_do_not_vanish_before_their_sum() -> None:
     assert value("brier", [0], tiny) == [9.99e-322]
 
 
+def test_terms_of_soft_labels_do_not_vanish_before_their_sum() -> None:
+    """A share and a factor near the smallest float64, and k of them in a sum."""
+    t, z = [[1.0 / 64.0] * 64], [[0.0] * 64]
+    plain, small = ({"gamma": 0.0, "alpha": alpha} for alpha in (1.0, 2.0**-1066))
+    wanted = math.ldexp(value("focal_with_logits", t, z, **plain)[0], -1066)
+    assert wanted > 0.0
+    assert value("focal_with_logits", t, z, **small) == [wanted]
+    p = [[1.0 / 64.0] * 64]
+    assert value("focal", t, p, **small) == [wanted]
+    skewed = [[1.0, *[0.0] * 63]]
+    found = slope("focal_with_logits", t, skewed, **plain)[0]
+    assert slope("focal_with_logits", t, skewed, **small)[0] == np.ldexp(found, -1066).tolist()
+
+
 SCORES = ["brier", "zero_one", "focal", "focal_with_logits"]
 RIVALS = ["categorical_hinge", "multiclass_hinge", "cce", "cce_with_logits", "nll", "perplexity"]
 
