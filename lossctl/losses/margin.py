@@ -295,7 +295,8 @@ def _of_rivals(
         np.put_along_axis(s, top[..., np.newaxis], row_sum(pulls)[..., np.newaxis], axis=-1)
         return s + 0.0
 
-    return row_sum(costs, dense * low + np.where(shorts < HUGE, slack * shorts, 0.0)), slope
+    more = dense * low + slack * shorts + times_exactly(dense, shorts)[1]
+    return row_sum(costs, np.where(shorts < HUGE, more, 0.0)), slope
 
 
 def _two_largest(z: Floats) -> tuple[Floats, Floats]:
