@@ -7,32 +7,36 @@ import numpy as np
 from lossctl.losses.clipping import unsigned
 from lossctl.losses.domain import LOGIT, NOT_NEGATIVE, UNIT
 from lossctl.losses.focusing import (
+    LIFT,
     Doubt,
     exp_exactly,
     faded,
     focused,
+    lifted,
     minus,
     of_small,
     of_small_odds,
     pull,
     quotient,
+    steepness_in_p,
     whole,
 )
 from lossctl.losses.labels import (
     Labels,
     Smoothing,
+    certain,
     plus_exactly,
     sides,
     soft_shares,
-    sure,
     times_exactly,
 )
 from lossctl.losses.registry import ONE_INFINITY, Flags, Floats, Slope, loss
-from lossctl.losses.rows import pick, row_sum, times
+from lossctl.losses.rows import Part, apart, by_blocks, pick, row_sum
 
 Gamma = Annotated[float, NOT_NEGATIVE]
 Alpha = Annotated[float | None, UNIT]
 ORDINARY = 2.0  # a γ up to which the last bit of an exponential may be off
+MODEST = 16.0  # and up to which six bits more are enough
 
 
 @loss(
@@ -82,54 +86,91 @@ def focal(
     >>> float(focal(np.array([1.0]), np.array([0.5]))[0][0]).__round__(12)
     0.17328679514
     """
-    if yhat.ndim == 1:
-        return _focal_of_one(y.astype(np.float64), yhat, gamma, alpha, label_smoothing)
-    dense = soft_shares(y, yhat, label_smoothing)
-    factor = 1.0 if alpha is None else alpha
-    labels = None if dense is not None else y.astype(np.intp)
+    of_1, of_0 = _balance(alpha)
+
+    def of_sure(y: Floats, p: Floats) -> tuple[Floats, Slope]:
+        return _focal_of_sure(y == 1.0, p, gamma, of_1, of_0)
+
+    def of_soft(y: Floats, p: Floats) -> tuple[Floats, Slope]:
+        return _focal_of_soft(*sides(y, label_smoothing), p, gamma, of_1, of_0)
+
+    def of_label(y: Labels, p: Floats) -> tuple[Floats, Slope]:
+        return _focal_of_classes(None, y, p, gamma, of_1)
+
+    def of_shares(y: Floats, p: Floats) -> tuple[Floats, Slope]:
+        return lifted(lambda t, p, c: _focal_of_classes(t, None, p, gamma, c), y, p, of_1)
+
+    return _each(y, yhat, label_smoothing, (of_sure, of_soft), (of_label, of_shares))
+
+
+def _each(
+    y: Floats | Labels, yhat: Floats, smoothing: float, one: tuple[Part, Part], k: tuple[Part, Part]
+) -> tuple[Floats, Slope]:
+    """Use the kernels of hard and of soft labels, of one column or of k, each for its rows."""
+
+    def part(y: Floats | Labels, yhat: Floats) -> tuple[Floats, Slope]:
+        yhat = np.ascontiguousarray(yhat)  # numpy's log of other layouts may differ by a bit
+        if yhat.ndim == 1:
+            y = y.astype(np.float64)
+            hard = ((y == 0.0) | (y == 1.0)) & (smoothing == 0.0)
+            return apart(hard, *one, y, yhat)
+        dense = soft_shares(y, yhat, smoothing)
+        if dense is None:
+            return k[0](y.astype(np.intp), yhat)
+
+        def of_hot(t: Floats, yhat: Floats) -> tuple[Floats, Slope]:
+            return k[0](np.argmax(t, axis=-1), yhat)
+
+        return apart(certain(dense), of_hot, k[1], dense, yhat)
+
+    return by_blocks(part, y, yhat)
+
+
+def _focal_of_classes(
+    dense: Floats | None, labels: Labels | None, yhat: Floats, gamma: float, factor: float
+) -> tuple[Floats, Slope]:
     p = np.ascontiguousarray(unsigned(yhat if labels is None else pick(yhat, labels)))
-    share = np.ones_like(p) if dense is None else dense
+    share: Floats | float = 1.0 if dense is None else dense
     surprise, doubt = -np.log(p), _doubt(p, np.array(True))
     value = focused(share, factor, surprise, doubt, gamma)
 
     def slope_of_classes() -> Floats:
-        s = 0.0 - whole(_steepness(share, factor, surprise, doubt, p, gamma))
+        s = 0.0 - whole(steepness_in_p(share, factor, surprise, doubt, p, gamma))
         return s if labels is None else _spread(s, labels, yhat)
 
     return (value if labels is not None else row_sum(value)) + 0.0, slope_of_classes
 
 
 def _balance(alpha: float | None) -> tuple[float, float]:
-    """Return the weights of y = 1 and y = 0."""
+    """Return the weights of y = 1, which is that of classes too, and of y = 0."""
     return (1.0, 1.0) if alpha is None else (alpha, 1.0 - alpha)
 
 
-def _focal_of_one(
-    y: Floats, p: Floats, gamma: float, alpha: float | None, smoothing: float
+def _focal_of_sure(
+    yes: Flags, p: Floats, gamma: float, of_1: float, of_0: float
 ) -> tuple[Floats, Slope]:
-    p = np.ascontiguousarray(p)  # numpy's log of other layouts may differ in the last bit
-    of_1, of_0 = _balance(alpha)
-    yes = sure(y, smoothing)
-    if yes is not None:
-        surprise = np.where(yes, -np.log(p), -np.log1p(-p))
-        doubt = _doubt(p, yes)
-        one, factor = np.ones_like(p), np.where(yes, of_1, of_0)
+    surprise = np.where(yes, -np.log(p), -np.log1p(-p))
+    doubt = _doubt(p, yes)
+    factor = np.where(yes, of_1, of_0)
 
-        def slope_of_sure() -> Floats:
-            chance = np.where(yes, unsigned(p), 1.0 - p)
-            s = whole(_steepness(one, factor, surprise, doubt, chance, gamma))
-            return np.where(yes, -1.0, 1.0) * s + 0.0
+    def slope() -> Floats:
+        chance = np.where(yes, unsigned(p), 1.0 - p)
+        s = whole(steepness_in_p(1.0, factor, surprise, doubt, chance, gamma))
+        return np.where(yes, -1.0, 1.0) * s + 0.0
 
-        return focused(one, factor, surprise, doubt, gamma) + 0.0, slope_of_sure
+    return focused(1.0, factor, surprise, doubt, gamma) + 0.0, slope
 
-    t, not_t = sides(y, smoothing)
+
+def _focal_of_soft(
+    t: Floats, not_t: Floats, p: Floats, gamma: float, of_1: float, of_0: float
+) -> tuple[Floats, Slope]:
     surprise, counter = -np.log(p), -np.log1p(-p)
     if_1, if_0 = _doubt(p, np.array(True)), _doubt(p, np.array(False))
     value = focused(t, of_1, surprise, if_1, gamma) + focused(not_t, of_0, counter, if_0, gamma)
 
     def slope() -> Floats:
-        up = _steepness(not_t, of_0, counter, if_0, 1.0 - p, gamma)
-        return minus(up, _steepness(t, of_1, surprise, if_1, unsigned(p), gamma))
+        up = steepness_in_p(not_t, of_0, counter, if_0, 1.0 - p, gamma)
+        return minus(up, steepness_in_p(t, of_1, surprise, if_1, unsigned(p), gamma))
 
     return value + 0.0, slope
 
@@ -149,21 +190,6 @@ def _spread(s: Floats, labels: Labels, like: Floats) -> Floats:
     wide = np.zeros_like(like)
     np.put_along_axis(wide, labels[..., np.newaxis], s[..., np.newaxis], axis=-1)
     return wide
-
-
-def _steepness(
-    share: Floats,
-    alpha: Floats | float,
-    surprise: Floats,
-    doubt: Doubt,
-    p: Floats,
-    gamma: float,
-) -> tuple[Floats, Floats]:
-    """Return share · α · b^γ · (1/p + γ·surprise/b) and its low part; surprise/b is 1 at b = 0."""
-    scale = 2.0**-60  # 1/p may be beyond float64 where its share is not
-    ratio = np.where(doubt.b == 0.0, 1.0, surprise / doubt.b)
-    gain = scale / p + times(np.asarray(gamma * scale), ratio)
-    return faded(doubt, gamma, share, alpha, 1.0 / scale, gain)
 
 
 @loss(
@@ -211,17 +237,28 @@ def focal_with_logits(
     >>> focal_with_logits(np.array([1.0, 0.0]), np.array([np.inf, 1000.0]))[0].tolist()
     [0.0, 1000.0]
     """
-    if yhat.ndim == 1:
-        return _focal_of_logit(y.astype(np.float64), yhat, gamma, alpha, label_smoothing)
-    dense = soft_shares(y, yhat, label_smoothing)
-    return _focal_of_logits(dense, y, yhat, gamma, 1.0 if alpha is None else alpha)
+    of_1, of_0 = _balance(alpha)
+
+    def of_sure(y: Floats, z: Floats) -> tuple[Floats, Slope]:
+        return _focal_of_logit(y, None, z, gamma, of_1, of_0)
+
+    def of_soft(y: Floats, z: Floats) -> tuple[Floats, Slope]:
+        return _focal_of_logit(*sides(y, label_smoothing), z, gamma, of_1, of_0)
+
+    def of_label(y: Labels, z: Floats) -> tuple[Floats, Slope]:
+        return _focal_of_logits(None, y, z, gamma, of_1)
+
+    def of_shares(y: Floats, z: Floats) -> tuple[Floats, Slope]:
+        return lifted(lambda t, z, c: _focal_of_logits(t, None, z, gamma, c), y, z, of_1)
+
+    return _each(y, yhat, label_smoothing, (of_sure, of_soft), (of_label, of_shares))
 
 
 def _focal_of_logit(
-    y: Floats, z: Floats, gamma: float, alpha: float | None, smoothing: float
+    t: Floats, not_t: Floats | None, z: Floats, gamma: float, of_1: float, of_0: float
 ) -> tuple[Floats, Slope]:
-    of_1, of_0 = _balance(alpha)
-    power, error = exp_exactly(-np.abs(z))
+    """Return the loss of shares t and 1 − t, or of labels t where there is no 1 − t."""
+    power, error = exp_exactly(-np.abs(z), quick=gamma <= MODEST)
     total, slack = plus_exactly(power, 1.0)
     slack += power * error
     small = quotient(power, power * error, total, slack)
@@ -245,20 +282,19 @@ def _focal_of_logit(
         gain, low = pull(doubt, p, more, surprise, low, gamma)
         return faded(doubt, gamma, share, factor, gain, low=low)
 
-    yes = sure(y, smoothing)
-    if yes is not None:
+    if not_t is None:
+        yes = t == 1.0
         score, factor = np.where(yes, z, -z), np.where(yes, of_1, of_0)
-        surprise, one = np.maximum(-score, 0.0) + both, np.ones_like(z)
+        surprise = np.maximum(-score, 0.0) + both
         right = score >= 0.0
         doubt = against(right)
 
         def slope_of_sure() -> Floats:
-            s = whole(steepness(one, factor, surprise, doubt, right))
+            s = whole(steepness(1.0, factor, surprise, doubt, right))
             return np.where(yes, -1.0, 1.0) * s + 0.0
 
-        return focused(one, factor, surprise, doubt, gamma) + 0.0, slope_of_sure
+        return focused(1.0, factor, surprise, doubt, gamma) + 0.0, slope_of_sure
 
-    t, not_t = sides(y, smoothing)
     above, below = z >= 0.0, z <= 0.0
     if_1, if_0 = against(above), against(below)
     cost, counter = np.maximum(-z, 0.0) + both, np.maximum(z, 0.0) + both
@@ -283,28 +319,29 @@ class _Chances(NamedTuple):
     low: Floats  # the low part of the surprise
 
 
-def _chances(z: Floats, labels: Labels | None, *, exact: bool) -> _Chances:
+def _chances(z: Floats, labels: Labels | None, gamma: float, *, rough: bool) -> _Chances:
     top = np.argmax(z, axis=-1)
     below, fault = plus_exactly(z, -pick(z, top)[..., np.newaxis])
     if not np.isfinite(below).all():  # ∞ − ∞ is the place of all probability
         fault = np.where(np.isfinite(below), fault, 0.0)
         below = np.where(np.isnan(below), 0.0, below)
-    if exact:
-        powers, errors = exp_exactly(below, fault)
-    else:
+    if rough:
         powers = np.exp(below)
-        powers += powers * np.where(below > -1000.0, fault, 0.0)
-        errors = np.zeros_like(powers)
-    extras = powers * errors
+        if below.size and below.min() < -1000.0:
+            fault = np.where(below > -1000.0, fault, 0.0)
+        extras = powers * fault
+    else:
+        powers, errors = exp_exactly(below, fault, quick=gamma <= MODEST)
+        extras = powers * errors
     beside = powers.copy()
     np.put_along_axis(beside, top[..., np.newaxis], 0.0, axis=-1)
-    rest, rest_low = np.zeros(len(z)), np.zeros(len(z))
+    rest, rest_low = np.zeros(len(z)), np.zeros(len(z))  # the largest has no error
     for column in range(z.shape[-1]):
         rest, rounding = plus_exactly(rest, beside[..., column])
-        rest_low += rounding + extras[..., column]  # the largest has no error
+        rest_low += rounding + extras[..., column]
     total, total_low = plus_exactly(rest, 1.0)
     total_low += rest_low
-    bottom = np.log1p(rest)
+    bottom = np.log1p(rest) + rest_low / total
 
     if labels is None:
         is_top = np.arange(z.shape[-1]) == top[..., np.newaxis]
@@ -321,20 +358,23 @@ def _chances(z: Floats, labels: Labels | None, *, exact: bool) -> _Chances:
     others_low = np.where(is_top, rest_low, others_low + total_low - extra)
     b, more = quotient(others, others_low, total, total_low)
     p, p_more = quotient(power, extra, total, total_low)
-    low = plus_exactly(depth, bottom)[1] - np.where(is_top, 0.0, slack) + rest_low / total
+    low = plus_exactly(depth, bottom)[1] - np.where(is_top, 0.0, slack)
     doubt = Doubt(b, more, np.where(is_top, 1.0, p), of_small(p) + p * p_more)
-    return _Chances(powers, p, p_more, others, doubt, bottom + depth, low)
+    return _Chances(powers, p, p_more, others + others_low, doubt, bottom + depth, low)
 
 
 def _focal_of_logits(
-    dense: Floats | None, y: Floats | Labels, z: Floats, gamma: float, alpha: float
+    dense: Floats | None, labels: Labels | None, z: Floats, gamma: float, alpha: float
 ) -> tuple[Floats, Slope]:
-    labels = None if dense is not None else y.astype(np.intp)
-    rough = _chances(z, labels, exact=gamma > ORDINARY)
-    share = np.ones_like(rough.p) if dense is None else dense
+    ordinary = gamma <= ORDINARY and labels is not None
+    rough = _chances(z, labels, gamma, rough=ordinary)
+    share: Floats | float = 1.0 if dense is None else dense
     costs = focused(share, alpha, rough.surprise, rough.doubt, gamma)
 
-    def force(at: _Chances) -> tuple[Floats, Floats]:
+    def fine() -> _Chances:
+        return _chances(z, labels, gamma, rough=False) if ordinary else rough
+
+    def force(at: _Chances, alpha: float) -> tuple[Floats, Floats]:
         """Return −∂ℓ/∂z of the label's own logit, and its low part."""
         gain, low = pull(at.doubt, at.p, at.p_more, at.surprise, at.low, gamma)
         return faded(at.doubt, gamma, share, alpha, gain, low=low)
@@ -342,9 +382,10 @@ def _focal_of_logits(
     if labels is not None:
 
         def slope_of_labels() -> Floats:
-            own = whole(force(rough))
-            others = np.where(rough.others > 0.0, rough.others, 1.0)
-            s = rough.powers * (own / others)[..., np.newaxis]
+            at = fine()
+            own = whole(force(at, alpha))
+            others = np.where(at.others > 0.0, at.others, 1.0)
+            s = at.powers * (own / others)[..., np.newaxis]
             np.put_along_axis(s, labels[..., np.newaxis], -own[..., np.newaxis], axis=-1)
             return s + 0.0
 
@@ -358,8 +399,8 @@ def _focal_of_logits(
 
     def slope() -> Floats:
         # pᵢ · Σ of Gₖ/(1 − pₖ) over k ≠ i, − Gᵢ; the largest is left out of its own sum at once
-        at = rough if gamma > ORDINARY else _chances(z, labels, exact=True)
-        own, own_low = force(at)
+        at = rough
+        own, own_low = force(at, alpha * LIFT)  # the least terms do not vanish before their sum
         b = at.doubt.b
         c, c_more = quotient(own, own_low, b, b * at.doubt.more)
         c = np.where(b > 0.0, c + c * c_more, 0.0)
@@ -370,6 +411,6 @@ def _focal_of_logits(
         np.put_along_axis(not_c, most, row_sum(apart)[..., np.newaxis], axis=-1)
         gained, error = times_exactly(at.p, not_c)
         s, rounding = plus_exactly(gained, -own)
-        return s + (rounding + error + gained * at.p_more - own_low) + 0.0
+        return (s + (rounding + error + gained * at.p_more - own_low)) / LIFT + 0.0
 
     return row_sum(costs), slope

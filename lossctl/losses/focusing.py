@@ -6,20 +6,21 @@ float64 where its product with −ln p does not, so it can also be had as factor
 numbers.
 """
 
+from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 
 from lossctl.losses.labels import plus_exactly, times_exactly
-from lossctl.losses.registry import Floats
+from lossctl.losses.registry import Floats, Slope
 from lossctl.losses.rows import times
 
 NEAR = 2.0**-14  # below it p is small
 FAINT = 1e-290  # below it a power may have lost bits
 SHIFT = 2.0**60
+LIFT = 2.0**480
 STEPS = 64
-BLOCK = 4096
 LN2_HIGH, LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 
 
@@ -135,6 +136,40 @@ def pull(
     return total, np.where(np.isfinite(rounding), rounding, 0.0)
 
 
+def lifted(
+    kernel: Callable[[Floats, Floats, float], tuple[Floats, Slope]],
+    t: Floats,
+    yhat: Floats,
+    alpha: float,
+) -> tuple[Floats, Slope]:
+    """Return the losses of soft labels and their slope: terms do not vanish before their sum."""
+    value, slope = kernel(t, yhat, alpha)
+    faint = value < 1.0 / LIFT / LIFT
+    if faint.any():
+        value[faint] = kernel(t[faint], yhat[faint], alpha * LIFT)[0] / LIFT
+    return value, slope
+
+
+def steepness_in_p(
+    share: Floats | float,
+    alpha: Floats | float,
+    surprise: Floats,
+    doubt: Doubt,
+    p: Floats,
+    gamma: float,
+) -> tuple[Floats, Floats]:
+    """Return share · α · b^γ · (1/p + γ·surprise/b) and its low part; surprise/b is 1 at b = 0."""
+    scale = 2.0**-60  # 1/p may be beyond float64 where its share is not
+    ratio, more = quotient(surprise, 0.0, doubt.b, doubt.b * doubt.more)
+    sure = doubt.b == 0.0
+    ratio, more = np.where(sure, 1.0, ratio), np.where(sure, 0.0, more)
+    weighed = times(np.asarray(gamma * scale), ratio)
+    gain, low = plus_exactly(scale / p, weighed)
+    low += times_exactly(ratio, gamma * scale)[1] + weighed * more
+    low = np.where(np.isfinite(low), low, 0.0)
+    return faded(doubt, gamma, share, alpha, 1.0 / scale, gain, low=low)
+
+
 def of_small(p: Floats) -> Floats:
     """Return −ln(1 − p) − p of a small p."""
     return p * p * (0.5 + p * (1.0 / 3.0 + p * (0.25 + p * 0.2)))
@@ -155,36 +190,32 @@ def quotient(
     return q, np.where(top > FAINT, left / top, 0.0)
 
 
-def exp_exactly(x: Floats, low: Floats | None = None) -> tuple[Floats, Floats]:
-    """Return eˣ of x ≤ 0 and a low part, and its relative correction: some 68 bits."""
-    power, more = np.empty_like(x, order="C"), np.empty_like(x, order="C")
-    flat, flat_low = x.reshape(-1), np.zeros(1) if low is None else low.reshape(-1)
-    for start in range(0, flat.size, BLOCK):  # what stays in the cache is done in half the time
-        block = slice(start, start + BLOCK)
-        found = _exp_of_block(flat[block], flat_low if low is None else flat_low[block])
-        power.reshape(-1)[block], more.reshape(-1)[block] = found
-    return power, more
+def exp_exactly(x: Floats, low: Floats | float = 0.0, *, quick: bool) -> tuple[Floats, Floats]:
+    """Return eˣ of x ≤ 0 and a low part, and its relative correction: 59 bits, or some 68.
 
-
-def _exp_of_block(x: Floats, low: Floats) -> tuple[Floats, Floats]:
-    """Return eˣ: x = n ln 2 + j/64 + s, and e^(j/64) comes from a table."""
-    low = np.where(x > -800.0, low, 0.0)
-    x = np.maximum(x, -800.0)
+    x = n ln 2 + j/64 + s, and e^(j/64) comes from a table.
+    """
+    if x.size and x.min() < -800.0:
+        low = np.where(x > -800.0, low, 0.0)
+        x = np.maximum(x, -800.0)
     n = np.rint(x * (1.0 / np.log(2.0)))
     s = x - n * LN2_HIGH
     j = np.rint(s * STEPS)
-    s -= j / STEPS
+    s -= j * (1.0 / STEPS)
     small = low - n * LN2_LOW
     t = s + small
     tail = 1 / 2 + t * (1 / 6 + t * (1 / 24 + t * (1 / 120 + t * (1 / 720 + t * (1 / 5040)))))
-    tail = small + t * t * tail
     heights, rests = _table()
     at = j.astype(np.intp) + STEPS // 2
     height = heights[at]
-    step, error = times_exactly(height, s)
-    base = height + step
-    error += (height - base) + step
-    error += rests[at] * (1.0 + s) + height * tail
+    if quick:
+        base, error = height, rests[at] + height * (t + t * t * tail)
+    else:
+        tail = small + t * t * tail
+        step, error = times_exactly(height, s)
+        base = height + step
+        error += (height - base) + step
+        error += rests[at] * (1.0 + s) + height * tail
     power = base + error
     error = ((base - power) + error) / power
     return np.ldexp(power, n.astype(np.int32)), error

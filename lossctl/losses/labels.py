@@ -40,7 +40,12 @@ def expected(t: Floats, if_1: Floats, not_t: Floats, if_0: Floats) -> Floats:
 
 def smooth(t: Floats, smoothing: float, classes: int) -> Floats:
     """Return t(1 − ε) + ε/K."""
-    return total_of(*_smoothed(t, smoothing, classes)) if smoothing else t
+    return smooth_exactly(t, smoothing, classes)[0] if smoothing else t
+
+
+def smooth_exactly(t: Floats, smoothing: float, classes: int) -> tuple[Floats, Floats]:
+    """Return t(1 − ε) + ε/K and its low part."""
+    return _sum_of(*_smoothed(t, smoothing, classes))
 
 
 def _smoothed(
@@ -67,15 +72,26 @@ def soft_shares(y: Floats | Labels, yhat: Floats, smoothing: float) -> Floats | 
     return smooth(shares(y, classes), smoothing, classes)
 
 
-def away(p: Floats, t: Floats, smoothing: float, classes: int) -> Floats:
-    """Return p − (t(1 − ε) + ε/K), without the rounding of the smoothed share."""
+def certain(t: Floats) -> NDArray[np.bool_]:
+    """Return which rows of shares give all to one class."""
+    ones: NDArray[np.bool_] = (t == 1.0).any(axis=-1) & (np.count_nonzero(t, axis=-1) == 1)
+    return ones
+
+
+def away(p: Floats, t: Floats, smoothing: float, classes: int) -> tuple[Floats, Floats]:
+    """Return p − (t(1 − ε) + ε/K) and its low part."""
     if not smoothing:
-        return p - t
-    return total_of(p, *(-term for term in _smoothed(t, smoothing, classes)))
+        return plus_exactly(p, -t)
+    return _sum_of(p, *(-term for term in _smoothed(t, smoothing, classes)))
 
 
 def total_of(first: Floats, *terms: Floats | float) -> Floats:
-    """Return the sum of terms as if it were rounded once: errors, and errors of errors, are kept.
+    """Return the sum of terms as if it were rounded once."""
+    return _sum_of(first, *terms)[0]
+
+
+def _sum_of(first: Floats, *terms: Floats | float) -> tuple[Floats, Floats]:
+    """Return the sum of terms and its low part: errors, and errors of errors, are kept.
 
     Source: Ogita, Rump and Oishi, "Accurate sum and dot product" (2005), SumK.
     """
@@ -85,7 +101,9 @@ def total_of(first: Floats, *terms: Floats | float) -> Floats:
         errors, error = plus_exactly(errors, error)
         rest += error
     total, error = plus_exactly(total, errors)
-    return total + (error + rest)
+    rest += error
+    result = total + rest
+    return result, (total - result) + rest
 
 
 def plus_exactly(a: Floats, b: Floats | float) -> tuple[Floats, Floats]:
@@ -103,6 +121,15 @@ def times_exactly(a: Floats, b: Floats | float) -> tuple[Floats, Floats]:
     low_a, low_b = a - high_a, b - high_b
     error = high_a * high_b - product + high_a * low_b + low_a * high_b + low_a * low_b
     return product, error
+
+
+def square_exactly(a: Floats) -> tuple[Floats, Floats]:
+    """Return a² and its rounding error, for numbers below 2⁹⁹⁶."""
+    square = a * a
+    high = SPLIT * a
+    high -= high - a
+    low = a - high
+    return square, (high * high - square) + (high + high) * low + low * low
 
 
 SPLIT = 2.0**27 + 1.0

@@ -12,13 +12,16 @@ from lossctl.losses.labels import (
     Smoothing,
     expected,
     plus_exactly,
+    shares,
     sides,
+    smooth_exactly,
     soft_shares,
+    square_exactly,
     sure,
     times_exactly,
 )
 from lossctl.losses.registry import ONE_INFINITY, Floats, Slope, loss
-from lossctl.losses.rows import one_hot, pick, row_sum, times
+from lossctl.losses.rows import by_blocks, one_hot, pick, row_sum, times
 
 
 @loss("hinge_loss", "binary_hinge_loss", task="binary", y=SIGNED, pred=LOGIT, labels="signed")
@@ -190,7 +193,7 @@ def categorical_hinge(
     >>> categorical_hinge(np.array([0]), np.array([[0.25, -2.0]]))[0].tolist()
     [0.75]
     """
-    return _against_the_best(soft_shares(y, yhat, label_smoothing), y, yhat, 0.0)
+    return _against_the_best(y, yhat, label_smoothing, 0.0)
 
 
 @loss(
@@ -232,18 +235,31 @@ def multiclass_hinge(
     >>> loss.tolist(), slope().tolist()
     ([0.25], [[-1.0, 1.0, 0.0]])
     """
-    return _against_the_best(soft_shares(y, yhat, label_smoothing), y, yhat, -np.inf)
+    return _against_the_best(y, yhat, label_smoothing, -np.inf)
 
 
 def _against_the_best(
-    dense: Floats | None, y: Floats | Labels, z: Floats, floor: float
+    y: Floats | Labels, z: Floats, smoothing: float, floor: float
 ) -> tuple[Floats, Slope]:
     """Return max(0, 1 + max(floor, max_{j≠y} zⱼ) − z_y), its mean over soft labels."""
+
+    def part(y: Floats | Labels, z: Floats) -> tuple[Floats, Slope]:
+        classes = z.shape[-1]
+        if smoothing:
+            return _of_rivals(*smooth_exactly(shares(y, classes), smoothing, classes), y, z, floor)
+        return _of_rivals(soft_shares(y, z, 0.0), 0.0, y, z, floor)
+
+    return by_blocks(part, y, z)
+
+
+def _of_rivals(
+    dense: Floats | None, slack: Floats | float, y: Floats | Labels, z: Floats, floor: float
+) -> tuple[Floats, Slope]:
     first, second = _two_largest(z)
     if dense is None:
         labels = y.astype(np.intp)
         own = pick(z, labels)
-        short = _short_of(np.maximum(np.where(own == first, second, first), floor), own)
+        short, _ = _short_of(np.maximum(np.where(own == first, second, first), floor), own)
 
         def slope_of_labels() -> Floats:
             others = z.copy()
@@ -258,7 +274,7 @@ def _against_the_best(
 
     high = first[..., np.newaxis]
     rivals = np.maximum(np.where(z == high, second[..., np.newaxis], high), floor)
-    shorts = _short_of(rivals, z)
+    shorts, low = _short_of(rivals, z)
     costs = times(dense, shorts)
     too_far = np.isinf(shorts) & np.isfinite(rivals) & np.isfinite(z)
     if too_far.any():  # the difference is beyond float64, its share need not be
@@ -279,7 +295,8 @@ def _against_the_best(
         np.put_along_axis(s, top[..., np.newaxis], row_sum(pulls)[..., np.newaxis], axis=-1)
         return s + 0.0
 
-    return row_sum(costs), slope
+    more = dense * low + slack * shorts + times_exactly(dense, shorts)[1]
+    return row_sum(costs, np.where(shorts < HUGE, more, 0.0)), slope
 
 
 def _two_largest(z: Floats) -> tuple[Floats, Floats]:
@@ -304,7 +321,7 @@ def _shortfall(z: Floats) -> tuple[Floats, Floats]:
 
 def _square(x: Floats, error: Floats) -> tuple[Floats, Floats]:
     """Return (x + error)² and its rounding error."""
-    square, slack = times_exactly(x, x)
+    square, slack = square_exactly(x)
     return square, np.where(x < HUGE, slack + 2.0 * x * error, 0.0)
 
 
@@ -320,10 +337,12 @@ def _expected(
     return np.where(np.isfinite(exact), exact, plain)
 
 
-def _short_of(rival: Floats, own: Floats) -> Floats:
-    """Return max(0, 1 + rival − own), rounded once."""
+def _short_of(rival: Floats, own: Floats) -> tuple[Floats, Floats]:
+    """Return max(0, 1 + rival − own), and its low part."""
     difference, slack = plus_exactly(rival, -own)
     total, error = plus_exactly(difference, 1.0)
     error += slack
-    exact = total + np.where(np.isfinite(error), error, 0.0)
-    return np.maximum(exact, 0.0)
+    error = np.where(np.isfinite(error), error, 0.0)
+    exact = total + error
+    low = (total - exact) + error
+    return np.maximum(exact, 0.0), np.where((exact > 0.0) & np.isfinite(low), low, 0.0)

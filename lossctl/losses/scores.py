@@ -12,11 +12,13 @@ from lossctl.losses.labels import (
     shares,
     sides,
     soft_shares,
+    square_exactly,
 )
 from lossctl.losses.registry import Floats, Slope, loss
-from lossctl.losses.rows import row_sum
+from lossctl.losses.rows import by_blocks, row_sum
 
 Threshold = Annotated[float, REAL]
+SCALE = 2.0**500
 
 
 @loss(
@@ -60,12 +62,18 @@ def brier(
     >>> float(brier(np.array([0]), np.array([[0.5, 0.5]]))[0][0])
     0.5
     """
-    if yhat.ndim == 1:
-        off = away(yhat, y.astype(np.float64), label_smoothing, 2)
-        return off * off, lambda: off + off
-    classes = yhat.shape[-1]
-    off = away(yhat, shares(y, classes), label_smoothing, classes)
-    return row_sum(off * off), lambda: off + off
+
+    def part(y: Floats | Labels, yhat: Floats) -> tuple[Floats, Slope]:
+        classes = yhat.shape[-1] if yhat.ndim > 1 else 2
+        t = shares(y, classes) if yhat.ndim > 1 else y.astype(np.float64)
+        off, low = away(yhat, t, label_smoothing, classes)
+        up = off * SCALE  # a square may vanish where k of them do not
+        square, more = square_exactly(up)
+        more += (up + up) * (low * SCALE)
+        total = square + more if yhat.ndim == 1 else row_sum(square, more)
+        return total / SCALE / SCALE, lambda: off + off
+
+    return by_blocks(part, y, yhat)
 
 
 @loss(
@@ -80,7 +88,6 @@ def brier(
     y=UNIT,
     pred=REAL,
     labels="binary",
-    zero_at_truth=False,
 )
 def zero_one(
     y: Floats | Labels, yhat: Floats, *, t: Threshold = 0.5, label_smoothing: Smoothing = 0.0
@@ -109,16 +116,20 @@ def zero_one(
     >>> zero_one(np.array([1.0, 1.0, 0.0]), np.array([0.5, 0.75, 0.25]))[0].tolist()
     [1.0, 0.0, 0.0]
     """
-    if yhat.ndim == 1:
-        share, not_share = sides(y.astype(np.float64), label_smoothing)
-        value = np.where(yhat > t, not_share, share)
-    else:
-        top = np.argmax(yhat, axis=-1)
-        dense = soft_shares(y, yhat, label_smoothing)
-        if dense is None:
-            value = (top != y).astype(np.float64)
+
+    def part(y: Floats | Labels, yhat: Floats) -> tuple[Floats, Slope]:
+        if yhat.ndim == 1:
+            share, not_share = sides(y.astype(np.float64), label_smoothing)
+            value = np.where(yhat > t, not_share, share)
         else:
-            missed = dense.copy()
-            np.put_along_axis(missed, top[..., np.newaxis], 0.0, axis=-1)
-            value = row_sum(missed)
-    return value + 0.0, lambda: np.zeros_like(yhat)
+            top = np.argmax(yhat, axis=-1)
+            dense = soft_shares(y, yhat, label_smoothing)
+            if dense is None:
+                value = (top != y).astype(np.float64)
+            else:
+                missed = dense.copy()
+                np.put_along_axis(missed, top[..., np.newaxis], 0.0, axis=-1)
+                value = row_sum(missed)
+        return value + 0.0, lambda: np.zeros(yhat.shape)
+
+    return by_blocks(part, y, yhat)[0], lambda: np.zeros(yhat.shape)

@@ -133,10 +133,10 @@ def test_zero_at_the_truth_and_growing_away_from_it(loss: Loss) -> None:
                 assert values[-1] > 0.0
 
 
-# What is negative where a density is above 1, or has no row that costs nothing.
+# What may be negative (terms of a divergence too), or is an entropy at the truth.
 NEVER_ZERO = """
     entropy cross_entropy kl_divergence poisson_nll poisson_nll_with_log gamma_nll tweedie_nll
-    gaussian_nll exponential mean_bias
+    gaussian_nll mean_bias
 """
 
 
@@ -156,13 +156,15 @@ def _paths(bound: BoundLoss, rng: np.random.Generator) -> list[tuple[Any, Any]]:
         if loss.form(k) == "classes":
             paths.append(_path_of_classes(loss, rng, k))
         elif loss.kind == "ensemble":
-            paths += [(1.5, 1.5 + side * np.repeat(reach, k, axis=1)) for side in (-1.0, 1.0)]
+            ways = (np.ones(k), -np.ones(k), np.eye(k)[0], -np.eye(k)[-1], np.linspace(-1, 2, k))
+            paths += [(1.5, 1.5 + reach * way) for way in ways]
         elif loss.kind == "vectors":
             y, aside = np.linalg.qr(rng.normal(0.0, 1.0, (k, 2)))[0].T
             angle = np.linspace(0.0, 3.0, 40)[:, np.newaxis]
             paths.append((y, y * np.cos(angle) + aside * np.sin(angle)))
     if loss.kind == "roles":
-        paths.append((1.5, 1.5 + reach * [[-1.0, 1.0]]))
+        both = ([-1.0, 1.0], [0.0, 1.0], [-1.0, 0.0], [1.0, 1.0], [-1.0, -1.0], [1.0, 2.0])
+        paths += [(1.5, 1.5 + reach * [way]) for way in both]
     return paths
 
 
@@ -176,9 +178,8 @@ def _path_of_classes(loss: Loss, rng: np.random.Generator, k: int) -> tuple[Any,
         if loss.pred == LOG_UNIT:
             path = np.log(path)
         elif loss.pred in (LOGIT, REAL):
-            path = np.log(hot) * np.ones((len(steps), 1))
-            path[0] = path[0] if loss.pred.infinite else hot * 1e308
-            path[1:] = rng.normal(0.0, 1.0, k)
+            path[:] = rng.normal(0.0, 1.0, k)  # the best score is the highest: others may be any
+            path[0, label] = math.inf if loss.pred.infinite else 1e308
             path[1:, label] = np.linspace(700.0, -1e4, len(steps) - 1)
     return label, path
 
