@@ -161,7 +161,7 @@ def cce_with_logits(
 def perplexity(
     y: Floats | Labels, yhat: Floats, *, label_smoothing: Smoothing = 0.0, eps: Clip = 0.0
 ) -> tuple[Floats, Slope]:
-    """Perplexity: among how many equally likely classes the model is in doubt.
+    """Perplexity, the number of equally likely classes that would leave as much doubt.
 
     Formula:    ℓ = −Σₖ tₖ ln pₖ; t is one-hot for a label, or k soft labels; p = ŷ
     Gradient:   ∂ℓ/∂pₖ = −tₖ/pₖ, 0 where tₖ = 0; of the value: gᵢ = L · wᵢsᵢ / Σw
@@ -215,7 +215,7 @@ def nll(
                 were passed. What libraries call the log-likelihood of other models: gaussian_nll,
                 poisson_nll.
     Example:    $ lossctl nll sample_data/wine.csv -y cultivar -p 'lp_*' -q --precision 6
-                ?
+                0.137964
     Source:     Bishop, "Pattern Recognition and Machine Learning", 4.3.4.
 
     >>> import numpy as np

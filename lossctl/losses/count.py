@@ -28,7 +28,7 @@ DOWN = 2.0**-12  # keeps sums of terms that overflow apart finite: ln of a float
     signed=True,
 )
 def poisson_nll(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
-    """Poisson loss: how unlikely a count is under a predicted rate, without its constant.
+    r"""Poisson loss: how unlikely a count is under a predicted rate, without its constant.
 
     Formula:    ℓ = ŷ − y ln ŷ
     Gradient:   ∂ℓ/∂ŷ = 1 − y/ŷ
@@ -47,8 +47,9 @@ def poisson_nll(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
                 no effect on gradients: Stirling's y ln y − y + ½ ln 2πy where y > 1 (torch with
                 full=True: 1.685), and the exact ln Γ(y + 1) (XGBoost poisson-nloglik: 1.712).
                 scikit-learn reports the deviance instead: 0.433.
-    Example:    $ lossctl poisson_nll sample_data/linnerud.csv -y y_situps -p rate_situps -q
-                ?
+    Example:    $ lossctl poisson_nll sample_data/linnerud.csv \
+                  -y y_situps -p rate_situps -q --precision 6
+                -583.402
     Source:     McCullagh and Nelder, "Generalized Linear Models" (1989), 6.2.
 
     >>> import numpy as np
@@ -65,7 +66,7 @@ def poisson_nll(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
 
 @loss("poisson_nll_loss", task="count", y=NOT_NEGATIVE, zero_at_truth=False, signed=True)
 def poisson_nll_with_log(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
-    """Poisson loss of predicted log-rates: poisson_nll of eᶻ, straight from the model's output.
+    r"""Poisson loss of predicted log-rates: poisson_nll of eᶻ, straight from the model's output.
 
     Formula:    ℓ = eᶻ − yz, z = ŷ
     Gradient:   ∂ℓ/∂z = eᶻ − y
@@ -80,8 +81,9 @@ def poisson_nll_with_log(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     Elsewhere:  torch PoissonNLLLoss and poisson_nll_loss by default (for y = 3, z = 2: 1.389);
                 with full=True torch adds Stirling's y ln y − y + ½ ln 2πy where y > 1. Keras,
                 LightGBM and XGBoost take rates in their metric, and XGBoost adds ln Γ(y + 1).
-    Example:    $ lossctl poisson_nll_with_log sample_data/linnerud.csv -y y_situps -q
-                ?
+    Example:    $ lossctl poisson_nll_with_log sample_data/linnerud.csv \
+                  -y y_situps -p log_situps -q --precision 6
+                -583.402
     Source:     Cameron and Trivedi, "Regression Analysis of Count Data" (2013), 3.2.
 
     >>> import numpy as np
@@ -120,7 +122,7 @@ def _scaled_exp(z: Floats) -> Floats:
     hint="Logarithms of rates? Use poisson_nll_with_log.",
 )
 def poisson_deviance(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
-    """Poisson deviance: twice the Poisson loss above that of a perfect prediction.
+    r"""Poisson deviance: twice the Poisson loss above that of a perfect prediction.
 
     Formula:    ℓ = 2(y ln(y/μ) − y + μ), μ = ŷ, 0·ln 0 = 0
     Gradient:   ∂ℓ/∂μ = 2(1 − y/μ)
@@ -135,8 +137,9 @@ def poisson_deviance(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
                 Where the spread grows as the mean itself, gamma_deviance.
     Elsewhere:  scikit-learn mean_poisson_deviance; half of it is its HalfPoissonLoss (on
                 log-rates). tweedie_deviance:power=1 is the same.
-    Example:    $ lossctl poisson_deviance sample_data/linnerud.csv -y y_situps -p rate_situps -q
-                ?
+    Example:    $ lossctl poisson_deviance sample_data/linnerud.csv \
+                  -y y_situps -p rate_situps -q --precision 6
+                18.1137
     Source:     McCullagh and Nelder, "Generalized Linear Models" (1989), 2.3.
 
     >>> import numpy as np
@@ -171,7 +174,7 @@ def gamma_deviance(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
                 here; LightGBM gamma_deviance returns the sum over rows.
                 tweedie_deviance:power=2 is the same.
     Example:    $ lossctl gamma_deviance sample_data/diabetes.csv -q --precision 6
-                ?
+                0.166464
     Source:     McCullagh and Nelder, "Generalized Linear Models" (1989), 8.3.
 
     >>> import numpy as np
@@ -207,7 +210,7 @@ def gamma_nll(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     Elsewhere:  XGBoost gamma-nloglik and LightGBM gamma are this number. Keras and torch have
                 none.
     Example:    $ lossctl gamma_nll sample_data/diabetes.csv -q --precision 6
-                ?
+                5.96455
     Source:     McCullagh and Nelder, "Generalized Linear Models" (1989), 8.2.
 
     >>> import numpy as np

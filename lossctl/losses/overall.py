@@ -50,7 +50,7 @@ def median_ae(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     Elsewhere:  scikit-learn median_absolute_error: the same mean of two medians without weights;
                 with weights, versions differ on whether they are averaged.
     Example:    $ lossctl median_ae sample_data/diabetes.csv -q --precision 6
-                ?
+                39.3926
     Source:     Huber and Ronchetti, "Robust Statistics", 5.7 (the breakdown point of a median).
 
     >>> import numpy as np
@@ -77,7 +77,7 @@ def max_error(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
                 rank models where y has noise, which it measures.
     Elsewhere:  scikit-learn max_error (without weights); the Chebyshev or L∞ distance.
     Example:    $ lossctl max_error sample_data/diabetes.csv -q --precision 6
-                ?
+                156.462
     Source:     scikit-learn user guide, "Max error".
 
     >>> import numpy as np
@@ -108,7 +108,7 @@ def r2(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
                 torchmetrics R2Score. Statistics packages also call the squared correlation R²,
                 which forgives bias and scale.
     Example:    $ lossctl r2 sample_data/diabetes.csv -q --precision 6
-                ?
+                0.49427
     Source:     Kvålseth, "Cautionary note about R²" (1985).
 
     >>> import numpy as np
@@ -137,7 +137,7 @@ def explained_variance(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     Elsewhere:  scikit-learn explained_variance_score (a constant y gives 1 or 0 by decree),
                 torchmetrics ExplainedVariance.
     Example:    $ lossctl explained_variance sample_data/diabetes.csv -q --precision 6
-                ?
+                0.494274
     Source:     scikit-learn user guide, "Explained variance score".
 
     >>> import numpy as np

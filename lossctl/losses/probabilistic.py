@@ -55,7 +55,7 @@ def gaussian_nll(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
                 nothing. scipy.stats.norm.logpdf and TensorFlow Probability take the standard
                 deviation, not v, and keep the constant.
     Example:    $ lossctl gaussian_nll sample_data/diabetes.csv -p mean,variance -q --precision 6
-                ?
+                4.50555
     Source:     Nix and Weigend, "Estimating the mean and variance of the target probability
                 distribution" (1994).
 
@@ -117,7 +117,7 @@ def _crossed(_: Floats, yhat: Floats) -> Flags:
     rule=Rule("lower must be at most upper", _crossed),
 )
 def interval_score(y: Floats, yhat: Floats, *, alpha: Alpha = 0.1) -> tuple[Floats, Slope]:
-    """Interval score: the width of a prediction interval, and a fine where it misses.
+    r"""Interval score: the width of a prediction interval, and a fine where it misses.
 
     Formula:    ℓ = (u − l) + 2/α · (max(0, l − y) + max(0, y − u)), l = lower, u = upper
     Gradient:   ∂ℓ/∂l = −1, and 2/α − 1 where y < l;  ∂ℓ/∂u = 1, and 1 − 2/α where y > u;
@@ -136,8 +136,9 @@ def interval_score(y: Floats, yhat: Floats, *, alpha: Alpha = 0.1) -> tuple[Floa
     Elsewhere:  The Winkler score; interval_score in scoringrules. It is 2/α times the sum of the
                 two quantile losses at α/2 and 1 − α/2. The weighted interval score of epidemic
                 forecasting is a mean over several α, each times α/2.
-    Example:    $ lossctl interval_score:alpha=0.2 sample_data/diabetes.csv -p q10,q90 -q
-                188.96514482061312
+    Example:    $ lossctl interval_score:alpha=0.2 sample_data/diabetes.csv \
+                  -p q10,q90 -q --precision 6
+                188.965
     Source:     Gneiting and Raftery, "Strictly proper scoring rules, prediction, and
                 estimation" (2007), 6.2; Winkler (1972).
 
@@ -187,7 +188,7 @@ def crps(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
                 spread by k(k − 1) in place of k² and can be negative; it is not offered here.
                 The crps of a Gaussian is another function of a mean and a deviation.
     Example:    $ lossctl crps sample_data/diabetes.csv -p 'm_*' -q --precision 6
-                ?
+                35.644
     Source:     Gneiting and Raftery (2007), 4.2; Hersbach, "Decomposition of the continuous
                 ranked probability score" (2000).
 

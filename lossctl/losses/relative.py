@@ -120,7 +120,7 @@ def wape(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     Elsewhere:  torchmetrics WeightedMeanAbsolutePercentageError; also known as WMAPE and as
                 MAD/mean ratio. scikit-learn has none.
     Example:    $ lossctl wape sample_data/diabetes.csv -q --precision 6
-                ?
+                0.291522
     Source:     Kolassa and Schütz, "Advantages of the MAD/Mean ratio over the MAPE" (2007).
 
     >>> import numpy as np

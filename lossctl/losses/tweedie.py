@@ -67,7 +67,7 @@ def _slope(y: Floats, mu: Floats, p: float) -> Floats:
 
 @loss("mean_tweedie_deviance", "tweedie_deviance_score", task="count", y=_truths, pred=_means)
 def tweedie_deviance(y: Floats, yhat: Floats, *, power: Power = 1.5) -> tuple[Floats, Slope]:
-    """Tweedie deviance: error against a spread that grows as a power of the mean.
+    r"""Tweedie deviance: error against a spread that grows as a power of the mean.
 
     Formula:    ℓ = 2[y^(2−p)/((1−p)(2−p)) − yμ^(1−p)/(1−p) + μ^(2−p)/(2−p)], μ = ŷ, p = power
     Gradient:   ∂ℓ/∂μ = 2(μ − y)μ⁻ᵖ
@@ -87,8 +87,9 @@ def tweedie_deviance(y: Floats, yhat: Floats, *, power: Power = 1.5) -> tuple[Fl
     Elsewhere:  scikit-learn mean_tweedie_deviance and torchmetrics TweedieDevianceScore, both
                 with power=0 where none is given. XGBoost and LightGBM minimise tweedie_nll,
                 half of this without the terms in y alone.
-    Example:    $ lossctl tweedie_deviance sample_data/linnerud.csv -y y_situps -p rate_situps -q
-                ?
+    Example:    $ lossctl tweedie_deviance sample_data/linnerud.csv \
+                  -y y_situps -p rate_situps -q --precision 6
+                1.5202
     Source:     Jørgensen, "The Theory of Dispersion Models" (1997), chapter 4.
 
     >>> import numpy as np
@@ -117,7 +118,7 @@ Between = Annotated[float, Interval(1.0, 2.0, "neither")]
     zero_at_truth=False,
 )
 def tweedie_nll(y: Floats, yhat: Floats, *, power: Between = 1.5) -> tuple[Floats, Slope]:
-    """Tweedie loss: how unlikely an amount with zeros is under a predicted mean, less its constant.
+    r"""Tweedie loss: how unlikely an amount with zeros is under a predicted mean, less its constant.
 
     Formula:    ℓ = −yμ^(1−p)/(1−p) + μ^(2−p)/(2−p), μ = ŷ, p = power
     Gradient:   ∂ℓ/∂μ = (μ − y)μ⁻ᵖ
@@ -131,8 +132,9 @@ def tweedie_nll(y: Floats, yhat: Floats, *, power: Between = 1.5) -> tuple[Float
                 a choice: losses at two powers are not on one scale.
     Elsewhere:  XGBoost tweedie-nloglik@p and LightGBM tweedie (tweedie_variance_power), both
                 with 1.5 where none is given. Their models predict ln μ, their metrics take μ.
-    Example:    $ lossctl tweedie_nll sample_data/linnerud.csv -y y_situps -p rate_situps -q
-                ?
+    Example:    $ lossctl tweedie_nll sample_data/linnerud.csv \
+                  -y y_situps -p rate_situps -q --precision 6
+                47.8932
     Source:     Jørgensen, "The Theory of Dispersion Models" (1997), chapter 4.
 
     >>> import numpy as np

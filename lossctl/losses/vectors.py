@@ -53,7 +53,7 @@ def _zero(y: Floats, yhat: Floats) -> Flags:
     rule=Rule("a vector of zeros has no direction", _zero),
 )
 def cosine_distance(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
-    """Cosine distance: by how much two vectors point apart, whatever their lengths.
+    r"""Cosine distance: by how much two vectors point apart, whatever their lengths.
 
     Formula:    ℓ = 1 − y·ŷ / (‖y‖ ‖ŷ‖), over the k numbers of a row
     Gradient:   ∂ℓ/∂ŷ = −(u − cos · v) / ‖ŷ‖, u = y/‖y‖, v = ŷ/‖ŷ‖
@@ -72,8 +72,9 @@ def cosine_distance(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
                 vector), torch CosineEmbeddingLoss with target 1, optax cosine_distance. Keras
                 CosineSimilarity is −cos, this number less 1, and torch's cosine_similarity is
                 cos. Most compute 1 − cos as it stands: below 1e-16 nothing is left of it.
-    Example:    $ lossctl cosine_distance sample_data/linnerud.csv -y 'y_*' -p 'rate_*' -q
-                ?
+    Example:    $ lossctl cosine_distance sample_data/linnerud.csv \
+                  -y 'y_*' -p 'rate_*' -q --precision 6
+                0.0128216
     Source:     Salton and McGill, "Introduction to Modern Information Retrieval" (1983).
 
     >>> import numpy as np
