@@ -115,7 +115,6 @@ def _crossed(_: Floats, yhat: Floats) -> Flags:
         Role("upper", REAL, ("upper", "high", "hi", "u", "upr", "upper_bound", "yhat_upper")),
     ),
     rule=Rule("lower must be at most upper", _crossed),
-    zero_at_truth=False,
 )
 def interval_score(y: Floats, yhat: Floats, *, alpha: Alpha = 0.1) -> tuple[Floats, Slope]:
     """Interval score: the width of a prediction interval, and a fine where it misses.
@@ -164,7 +163,6 @@ def interval_score(y: Floats, yhat: Floats, *, alpha: Alpha = 0.1) -> tuple[Floa
     "continuous_ranked_probability_score",
     task="regression",
     kind="ensemble",
-    zero_at_truth=False,
 )
 def crps(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     """Continuous ranked probability score of an ensemble: its distance from y, less its spread.
