@@ -118,7 +118,7 @@ Between = Annotated[float, Interval(1.0, 2.0, "neither")]
     zero_at_truth=False,
 )
 def tweedie_nll(y: Floats, yhat: Floats, *, power: Between = 1.5) -> tuple[Floats, Slope]:
-    r"""Tweedie loss: how unlikely an amount with zeros is under a predicted mean, less its constant.
+    r"""Tweedie loss: how unlikely an amount with zeros is under a predicted mean, bar a constant.
 
     Formula:    ℓ = −yμ^(1−p)/(1−p) + μ^(2−p)/(2−p), μ = ŷ, p = power
     Gradient:   ∂ℓ/∂μ = (μ − y)μ⁻ᵖ

@@ -15,6 +15,8 @@ from lossctl.losses.registry import Flags, Floats, Rule, Slope, loss
 HEIGHT = 240  # the largest entry of a scaled vector is near 2²⁴⁰: products keep far from both ends
 NOTHING: Floats = np.zeros(())  # the low part of numbers that are one number each
 BLOCK = 32768  # numbers worked on at a time: what comes in between stays in the cache
+CANCELLED = 2.0**-48  # of ‖a‖‖b‖: a dot product below it may be the rounding of others
+FAINT = 2.0**-700  # scaled entries below it may have lost bits
 NEARLY_PARALLEL = 2.0**-40  # of sin²: above it, pairs still hold sin² to more than 60 bits
 
 
@@ -92,7 +94,7 @@ def cosine_distance(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
 
 def _distances(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     """Return the losses and the slopes of some rows."""
-    a, _ = _scaled(y)
+    a, lift = _scaled(y)
     b, rise = _scaled(yhat)
     angle = _span(Pair(a, NOTHING), b)
     dot = angle.ab
@@ -115,9 +117,69 @@ def _distances(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
             size = _multiply(Pair(*(part[near] * 2.0 ** (-4 * HEIGHT) for part in size)), lever)
             turn[:, near] = _turn(across) / size.high
             shift[near] -= fall
-        return np.ascontiguousarray(np.ldexp(turn, shift).T)
+        slopes = np.ldexp(turn, shift)
+        faint = ((np.abs(a) < FAINT) & (y.T != 0.0)) | ((np.abs(b) < FAINT) & (yhat.T != 0.0))
+        crossed = np.flatnonzero(_crossed(a, b, dot, root))
+        if crossed.size or faint.any():
+            faint[:, crossed] = True
+            mantissa, exponent = np.frexp(dot.high)
+            exponent -= lift + rise
+            for row in crossed.tolist():
+                mantissa[row], exponent[row] = _exact_dot(y[row].tolist(), yhat[row].tolist())
+            below = root.high * 2.0 ** (-2 * HEIGHT), angle.bb.high * 2.0 ** (-2 * HEIGHT)
+            slopes[faint] = _by_terms(y.T, yhat.T, below, (lift, rise), (mantissa, exponent), faint)
+        return np.ascontiguousarray(slopes.T)
 
     return value, slope
+
+
+def _crossed(a: Floats, b: Floats, dot: Pair, root: Pair) -> Flags:
+    """Return the rows whose products cancel so far that pairs may hold nothing of their sum.
+
+    Where all products are of one size, as of vectors of ±1, nothing was lost.
+    """
+    rows: Flags = np.abs(dot.high) <= CANCELLED * root.high
+    if rows.any():
+        sizes = np.abs(a[:, rows] * b[:, rows])
+        least = np.where(sizes > 0.0, sizes, np.inf).min(axis=0)
+        whole = np.abs(np.frexp(sizes)[0]) % 2.0**-20 == 0.0  # products without an error
+        rows[rows] = (sizes.max(axis=0) > 2.0**30 * least) | ~whole.all(axis=0)
+    return rows
+
+
+def _exact_dot(x: list[float], y: list[float]) -> tuple[float, int]:
+    """Return the mantissa and the exponent of a dot product that is rounded once."""
+    from fractions import Fraction
+
+    dot = sum((Fraction(p) * Fraction(q) for p, q in zip(x, y, strict=True)), Fraction())
+    exponent = dot.numerator.bit_length() - dot.denominator.bit_length()
+    return float(dot / Fraction(2) ** exponent), exponent
+
+
+def _by_terms(
+    y: Floats,
+    yhat: Floats,
+    below: tuple[Floats, Floats],
+    shifts: tuple[Shifts, Shifts],
+    dot: tuple[Floats, Shifts],
+    chosen: Flags,
+) -> Floats:
+    """Return −y/(‖y‖‖ŷ‖) + (y·ŷ)·ŷ/(‖y‖‖ŷ‖³) for some entries, each term rounded by itself.
+
+    ``below`` are ‖y‖‖ŷ‖ and ‖ŷ‖² of the scaled vectors; mantissas and exponents are kept apart.
+    """
+    lengths, square = below
+    lift, rise = (shift - HEIGHT for shift in shifts)  # of vectors with lengths near 1
+    rows = np.broadcast_to(np.arange(y.shape[1]), y.shape)[chosen]
+    (u, of_u), (v, of_v) = np.frexp(y[chosen]), np.frexp(yhat[chosen])
+    mantissa, exponent = dot
+    u = -u / lengths[rows]
+    v = v * (mantissa / (lengths * square))[rows]
+    of_u = np.where(u == 0.0, -9999, of_u + (lift + rise)[rows])
+    of_v = np.where(v == 0.0, -9999, of_v + (exponent + lift + 3 * rise)[rows])
+    top = np.maximum(of_u, of_v)
+    together: Floats = np.ldexp(np.ldexp(u, of_u - top) + np.ldexp(v, of_v - top), top)
+    return together
 
 
 def _scaled(x: Floats) -> tuple[Floats, Shifts]:

@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+import lossctl
 from lossctl.errors import UsageError
 from lossctl.losses.spec import parse_specs
+from tests.laws.accuracy import ulps
+from tests.laws.oracles import exact
 
 TINY = 5e-324
 
@@ -102,3 +105,22 @@ def test_the_upper_end_of_a_clipped_divergence_is_not_rounded() -> None:
     eps = 1e-20
     value, _ = both(f"kl_divergence:eps={eps}", [1.0], [1.0])
     assert value == pytest.approx([eps], rel=1e-15, abs=0.0)
+
+
+@pytest.mark.parametrize(
+    ("y", "yhat", "slope"),
+    [
+        # an entry that scaling by the largest one loses, and a ŷ so short that it counts
+        ([-1e150, -5e-324], [2.2e-308, -0.0], [0.0, 2.2457529356420296e-166]),
+        # the large products cancel, and all that is left is far below their rounding
+        ([1e200, 1e-10, -1e200], [2.0, 1e-10, 2.0], [-1.0 / 2**1.5, 0.0, 1.0 / 2**1.5]),
+    ],
+)
+def test_cosine_slopes_keep_what_is_small_beside_other_entries(
+    y: list[float], yhat: list[float], slope: list[float]
+) -> None:
+    found = lossctl.get_loss("cosine_distance").slope([y], [yhat])[0]
+    truth = exact("cosine_distance", y, yhat, {})
+    for entry, wanted, terms in zip(found.tolist(), slope, truth.slopes, strict=True):
+        assert ulps(entry, terms) <= 4.0
+        assert entry == pytest.approx(wanted, rel=1e-12, abs=1e-209)
