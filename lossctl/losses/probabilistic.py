@@ -18,7 +18,7 @@ Alpha = Annotated[float, INSIDE_UNIT]
     "gaussian_nll_loss",
     "gaussian_negative_log_likelihood",
     "normal_nll",
-    task="regression",
+    task=("probabilistic", "regression"),
     kind="roles",
     roles=(
         Role("mean", REAL, ("mean", "mu", "μ", "loc", "yhat_mean", "mean_pred", "pred_mean")),
@@ -108,7 +108,7 @@ def _crossed(_: Floats, yhat: Floats) -> Flags:
     "winkler_score",
     "winkler",
     "mean_interval_score",
-    task="regression",
+    task=("probabilistic", "regression"),
     kind="roles",
     roles=(
         Role("lower", REAL, ("lower", "low", "lo", "l", "lwr", "lower_bound", "yhat_lower")),
@@ -162,7 +162,7 @@ def interval_score(y: Floats, yhat: Floats, *, alpha: Alpha = 0.1) -> tuple[Floa
 @loss(
     "crps_ensemble",
     "continuous_ranked_probability_score",
-    task="regression",
+    task=("probabilistic", "regression"),
     kind="ensemble",
 )
 def crps(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:

@@ -17,7 +17,7 @@ Level = Annotated[float, INSIDE_UNIT]
     "mean_pinball_loss",
     "quantile_loss",
     "quantileerror",
-    task="regression",
+    task=("regression", "probabilistic"),
 )
 def quantile(y: Floats, yhat: Floats, *, q: Level = 0.5) -> tuple[Floats, Slope]:
     """Quantile loss: the distance to the truth, weighed by q below it and by 1 − q above it.
@@ -55,7 +55,7 @@ def quantile(y: Floats, yhat: Floats, *, q: Level = 0.5) -> tuple[Floats, Slope]
     return value, lambda: side * np.sign(e)
 
 
-@loss("expectile_loss", "expectileerror", task="regression")
+@loss("expectile_loss", "expectileerror", task=("regression", "probabilistic"))
 def expectile(y: Floats, yhat: Floats, *, q: Level = 0.5) -> tuple[Floats, Slope]:
     """Expectile loss: the squared error, weighed by q below the truth and by 1 − q above it.
 

@@ -39,8 +39,8 @@ def offered(
 
 
 def test_losses(offered: Offered) -> None:
-    assert offered("eval", "ms") == ["mse"]
-    assert offered("eval", "mse,rm") == ["mse,rmse"]
+    assert offered("eval", "ms") == ["mse", "msle"]
+    assert offered("eval", "mse,rms") == ["mse,rmse", "mse,rmsle"]
     assert offered("losses", "bce") == [
         name for name in lossctl.list_losses() if name.startswith("bce")
     ]
@@ -48,7 +48,7 @@ def test_losses(offered: Offered) -> None:
 
 def test_commands_and_the_losses_that_may_stand_in_their_place(offered: Offered) -> None:
     assert offered("ev") == ["eval"]
-    assert offered("ms") == ["mse"]
+    assert offered("ms") == ["mse", "msle"]
     assert set(offered("s")) >= {"samples", "schema"}
 
 

@@ -76,6 +76,7 @@ def test_columns_go_by_name_position_and_glob(run: Run, y: str, pred: str) -> No
         "pred": ["yhat"],
         "weight": None,
         "classes": None,
+        "roles": None,
     }
 
 
@@ -146,6 +147,7 @@ def test_a_spec_may_hold_every_column_and_overrules_the_options(run: Run, write:
         "pred": ["b:2"],
         "weight": "w",
         "classes": None,
+        "roles": None,
     }
     assert done.result["value"] == (1 * 1 + 3 * 4) / 4
 
