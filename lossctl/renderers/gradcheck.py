@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from lossctl.renderers.look import printable, printable_line
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from lossctl.checks import Differing, GradCheck
     from lossctl.renderers.look import Look
 
@@ -17,17 +19,20 @@ def render(found: GradCheck, form: str, look: Look) -> str:
     if form == "json":
         text = json.dumps(found.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
         return f"{text}\n"
+    from rich.text import Text
+
+    from lossctl.renderers.table import printed
+
     columns = found.columns
     named = {"y": columns["y"], "ŷ": columns["pred"], "gradient": columns["grad"]}
     files = ", ".join(map(printable, found.files)) or "data in memory"
     parts = [f"{name} = {_few(names)}" for name, names in named.items() if names]
     if columns["weight"]:
         parts.append(f"w = {printable(columns['weight'])}")
-    lines = [printable_line(f"{files}: {found.n} rows; {', '.join(parts)}"), ""]
-    lines.append(found.verdict)
-    if found.worst:
-        lines += ["", *_table(found, look)]
-    return "".join(f"{line.rstrip()}\n" for line in lines)
+    heading = printable_line(f"{files}: {found.n} rows; {', '.join(parts)}")
+    verdict = Text(found.verdict, style="bold green" if found.agrees else "bold red")
+    tables = [_table(found, look)] if found.worst else []
+    return printed([Text(heading, style="dim"), verdict, *tables], look)
 
 
 def _few(names: list[str]) -> str:
@@ -35,31 +40,20 @@ def _few(names: list[str]) -> str:
     return ", ".join(shown) if len(shown) <= 3 else f"{shown[0]} … {shown[-1]}"
 
 
-def _table(found: GradCheck, look: Look) -> list[str]:
-    """Return the worst rows in aligned columns."""
-    place = "row" if any(row.line is None for row in found.worst) else "line"
-    rows = [["worst", place, "y", "ŷ", "found", "closed form", "ratio"]]
+def _table(found: GradCheck, look: Look) -> Table:
+    """Return the worst rows."""
+    from rich.text import Text
+
+    from lossctl.renderers.table import cell_text, grid, place
+
+    by_row = any(row.line is None for row in found.worst)
+    header = ["worst", "row" if by_row else "line", "y", "ŷ", "found", "closed form", "ratio"]
+    table = grid(header, 0)
     for at, row in enumerate(found.worst, start=1):
-        where = _place(row, len(found.files) > 1)
-        cells = [_cell(x, look) for x in (row.y, row.pred, row.found, row.expected)]
-        rows.append([str(at), where, *cells, _ratio(row, look)])
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return ["  ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) for row in rows]
-
-
-def _place(row: Differing, several: bool) -> str:
-    if row.line is None:
-        return str(row.row)
-    return f"{printable(row.file)}:{row.line}" if several else str(row.line)
-
-
-def _cell(value: object, look: Look) -> str:
-    if isinstance(value, float):
-        return look.number(value)
-    if isinstance(value, (list, tuple)):
-        few = ", ".join(_cell(item, look) for item in value[:3])
-        return few + (", …" if len(value) > 3 else "")
-    return "" if value is None else printable(value)[:28]
+        cells = [cell_text(x, look) for x in (row.y, row.pred, row.found, row.expected)]
+        where = place(row, len(found.files) > 1)
+        table.add_row(*map(Text, (str(at), where, *cells, _ratio(row, look))))
+    return table
 
 
 def _ratio(row: Differing, look: Look) -> str:

@@ -9,7 +9,7 @@ import io
 import json
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 import numpy as np
@@ -175,20 +175,11 @@ def _column(cells: list[Any]) -> Any:
 
 
 def _table(rows: Rows, look: Look) -> bytes:
-    from rich.console import Console
+    from lossctl.renderers.table import grid, printed, short
 
-    from lossctl.renderers.table import _grid, _width, short
-
-    names = list(rows.columns)
-    grid = _grid([short(name) for name in names], 0)
+    table = grid([short(name) for name in rows.columns], 0)
     for cells in zip(*map(_listed, rows.columns.values()), strict=True):
-        grid.add_row(
+        table.add_row(
             *[look.number(c) if c is None or isinstance(c, float) else short(c) for c in cells]
         )
-    console = Console(
-        file=io.StringIO(), width=_width(grid), color_system=None, markup=False, emoji=False
-    )
-    console.print(grid)
-    assert isinstance(console.file, io.StringIO)
-    lines = console.file.getvalue().splitlines()
-    return "".join(f"{line.rstrip()}\n" for line in lines).encode()
+    return printed([table], replace(look, colour=False)).encode()

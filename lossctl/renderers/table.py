@@ -18,6 +18,7 @@ from lossctl.renderers.look import Look, count_line, printable, printable_line, 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lossctl.checks import Differing
     from lossctl.report import Report, Result, Statistics, Worst
 
 STATISTICS = ("mean", "std", "min", "p05", "p50", "p95", "max")
@@ -40,6 +41,11 @@ def render(report: Report, form: str, look: Look) -> str:  # noqa: ARG001 - one 
     touched = _touched(report)
     if touched:
         parts.append(Text(touched))
+    return printed(parts, look)
+
+
+def printed(parts: Sequence[Table | Text], look: Look) -> str:
+    """Return tables and lines of text as they are printed, an empty line between them."""
     console = Console(
         file=io.StringIO(),
         width=max(look.width, *(_width(part) for part in parts)),
@@ -106,7 +112,8 @@ def _columns(result: Result) -> str:
     return ", ".join(parts)
 
 
-def _grid(header: Sequence[str], left: int) -> Table:
+def grid(header: Sequence[str], left: int) -> Table:
+    """Return a table without lines, whose first columns stand to the left."""
     table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="dim")
     for index, name in enumerate(header):
         table.add_column(Text(name), justify="left" if index < left else "right", no_wrap=True)
@@ -122,7 +129,7 @@ def _values(report: Report, look: Look) -> Table:
         header += ["p50", "p95", "max"]
     if several:
         header.append("columns")
-    table = _grid(header, 1 + len(groups))
+    table = grid(header, 1 + len(groups))
     if several:
         table.columns[-1].justify = "left"
     for result in results:
@@ -176,7 +183,7 @@ def _figure_table(
     columns: Sequence[Sequence[str]],
     chunk: Sequence[int],
 ) -> Table:
-    table = _grid(["", *(shown[index].spec for index in chunk)], 1)
+    table = grid(["", *(shown[index].spec for index in chunk)], 1)
     for row, label in enumerate(labels):
         cells = [columns[index][row] if row < len(columns[index]) else "" for index in chunk]
         table.add_row(Text(label, style="" if label.startswith(" ") else "bold"), *cells)
@@ -208,12 +215,12 @@ def _worst(result: Result, several: bool, look: Look) -> Table:
     """Return the worst rows; on a narrow terminal without the columns that matter least."""
     worst = result.worst or ()
     columns = {
-        "line" if not several and worst[0].line else "row": [_place(row, several) for row in worst],
-        "y": [_cell(row.y, look) for row in worst],
-        "ŷ": [_cell(row.pred, look) for row in worst],
+        "line" if not several and worst[0].line else "row": [place(row, several) for row in worst],
+        "y": [cell_text(row.y, look) for row in worst],
+        "ŷ": [cell_text(row.pred, look) for row in worst],
         "loss": [look.number(row.loss) for row in worst],
         "share": ["–" if row.share is None else f"{row.share:.2%}" for row in worst],
-        "gradient": [_cell(row.gradient, look) for row in worst],
+        "gradient": [cell_text(row.gradient, look) for row in worst],
     }
     title = f"worst by {result.spec}"
     for expendable in ("", "gradient", "ŷ", "y"):
@@ -221,23 +228,25 @@ def _worst(result: Result, several: bool, look: Look) -> Table:
         widths = (max(map(cell_len, (name, *cells))) for name, cells in columns.items())
         if len(title) + GAP + sum(width + GAP for width in widths) <= look.width:
             break
-    table = _grid([title, *columns], 1)
+    table = grid([title, *columns], 1)
     for index, cells in enumerate(zip(*columns.values(), strict=True)):
         table.add_row(Text(f"{index + 1:>{len(title)}}", style="dim"), *map(Text, cells))
     return table
 
 
-def _place(row: Worst, several: bool) -> str:
+def place(row: Worst | Differing, several: bool) -> str:
+    """Return the line of a row, with its file where there are several; without lines its number."""
     if row.line is None:
         return str(row.row)
     return f"{printable(row.file)}:{row.line}" if several else str(row.line)
 
 
-def _cell(value: object, look: Look) -> str:
+def cell_text(value: object, look: Look) -> str:
+    """Return what a cell holds: a number or a label, the first few of a list."""
     if isinstance(value, float):
         return look.number(value)
     if isinstance(value, (list, tuple)):
-        few = [_cell(item, look) for item in value[:3]]
+        few = [cell_text(item, look) for item in value[:3]]
         return ", ".join(few) + (", …" if len(value) > 3 else "")
     return short("" if value is None else value)
 
