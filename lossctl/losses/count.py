@@ -3,17 +3,15 @@
 A deviance is y or μ times q − 1 − ln q, which ``excess`` gives without its cancellation at q = 1.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 
 from lossctl.losses.accurate import two_product, two_sum, x_minus_log1p
+from lossctl.losses.blocks import blockwise
 from lossctl.losses.domain import NOT_NEGATIVE, POSITIVE
 from lossctl.losses.registry import Floats, Slope, loss
 
 LOG_FORM = 0.125  # below this quotient ln q is far enough from q − 1
 TAIL = 2.0**60  # above this quotient ln q is nothing beside q
-BLOCK = 4096
 DOWN = 2.0**-12  # keeps sums of terms that overflow apart finite: ln of a float64 is below 2¹⁰
 
 
@@ -218,18 +216,6 @@ def gamma_nll(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     2.193
     """
     return y / yhat + np.log(yhat), lambda: (yhat - y) / yhat / yhat
-
-
-def blockwise(function: Callable[[Floats, Floats], Floats], a: Floats, b: Floats) -> Floats:
-    """Return an elementwise function of a and b, found in blocks that stay in the cache."""
-    if a.size <= BLOCK:
-        return function(a, b)
-    a, b, result = np.ravel(a), np.ravel(b), np.empty(a.shape)
-    flat = result.reshape(-1)
-    for start in range(0, a.size, BLOCK):
-        rows = slice(start, start + BLOCK)
-        flat[rows] = function(a[rows], b[rows])
-    return result
 
 
 def excess(a: Floats, b: Floats) -> Floats:

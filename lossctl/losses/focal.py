@@ -4,6 +4,7 @@ from typing import Annotated, NamedTuple
 
 import numpy as np
 
+from lossctl.losses.blocks import Part, apart, by_blocks
 from lossctl.losses.clipping import unsigned
 from lossctl.losses.domain import LOGIT, NOT_NEGATIVE, UNIT
 from lossctl.losses.focusing import (
@@ -31,7 +32,7 @@ from lossctl.losses.labels import (
     times_exactly,
 )
 from lossctl.losses.registry import ONE_INFINITY, Flags, Floats, Slope, loss
-from lossctl.losses.rows import Part, apart, by_blocks, pick, row_sum
+from lossctl.losses.rows import pick, row_sum
 
 Gamma = Annotated[float, NOT_NEGATIVE]
 Alpha = Annotated[float | None, UNIT]

@@ -6,6 +6,7 @@ out, so that soft and smoothed labels are the expected loss and hard ones cost n
 
 import numpy as np
 
+from lossctl.losses.blocks import by_blocks
 from lossctl.losses.domain import LOGIT, SIGNED, UNIT
 from lossctl.losses.labels import (
     Labels,
@@ -21,7 +22,7 @@ from lossctl.losses.labels import (
     times_exactly,
 )
 from lossctl.losses.registry import ONE_INFINITY, Floats, Slope, loss
-from lossctl.losses.rows import by_blocks, one_hot, pick, row_sum, times
+from lossctl.losses.rows import one_hot, pick, row_sum, times
 
 
 @loss("hinge_loss", "binary_hinge_loss", task="binary", y=SIGNED, pred=LOGIT, labels="signed")

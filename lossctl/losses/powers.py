@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 
 from lossctl.losses.accurate import quotient, two_product, two_sum
-from lossctl.losses.count import blockwise
+from lossctl.losses.blocks import blockwise
 from lossctl.losses.registry import Flags, Floats
 from lossctl.losses.scaled import Scaled, choose, difference, negative_power, scaled
 

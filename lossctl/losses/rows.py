@@ -1,59 +1,9 @@
 """Sums along the k outputs of a row, the same for any number of rows and any memory layout."""
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-Part = Callable[[NDArray[Any], Floats], tuple[Floats, Callable[[], Floats]]]
-
-BLOCK = 4096
-ENTRIES = 2**16
-
-
-def by_blocks(part: Part, y: NDArray[Any], yhat: Floats) -> tuple[Floats, Callable[[], Floats]]:
-    """Return the losses and the slope of a kernel, found in blocks of rows that stay in the cache.
-
-    A slope computes its block anew: to keep all that the value was made of would cost more.
-    """
-    step = max(1, min(BLOCK, ENTRIES // (yhat.shape[-1] if yhat.ndim > 1 else 1)))
-    if len(yhat) <= step:
-        return part(y, yhat)
-    blocks = [slice(start, start + step) for start in range(0, len(yhat), step)]
-    value = np.empty(len(yhat))
-    for rows in blocks:
-        value[rows] = part(y[rows], yhat[rows])[0]
-
-    def slope() -> Floats:
-        s = np.empty(yhat.shape)
-        for rows in blocks:
-            s[rows] = part(y[rows], yhat[rows])[1]()
-        return s
-
-    return value, slope
-
-
-def apart(
-    first: NDArray[np.bool_], of_first: Part, of_rest: Part, y: NDArray[Any], yhat: Floats
-) -> tuple[Floats, Callable[[], Floats]]:
-    """Return the losses and the slope of rows that one kernel is for, and another for the rest."""
-    if first.all():
-        return of_first(y, yhat)
-    rest = ~first
-    if rest.all():
-        return of_rest(y, yhat)
-    of_both = of_first(y[first], yhat[first]), of_rest(y[rest], yhat[rest])
-    value = np.empty(len(yhat))
-    value[first], value[rest] = (found[0] for found in of_both)
-
-    def slope() -> Floats:
-        s = np.empty(yhat.shape)
-        s[first], s[rest] = (found[1]() for found in of_both)
-        return s
-
-    return value, slope
 
 
 def row_sum(x: Floats, low: Floats | None = None) -> Floats:

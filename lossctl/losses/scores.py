@@ -4,6 +4,7 @@ from typing import Annotated
 
 import numpy as np
 
+from lossctl.losses.blocks import by_blocks
 from lossctl.losses.domain import REAL, UNIT
 from lossctl.losses.labels import (
     Labels,
@@ -15,7 +16,7 @@ from lossctl.losses.labels import (
     square_exactly,
 )
 from lossctl.losses.registry import Floats, Slope, loss
-from lossctl.losses.rows import by_blocks, row_sum
+from lossctl.losses.rows import row_sum
 
 Threshold = Annotated[float, REAL]
 SCALE = 2.0**500

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import numpy as np
 
 from lossctl.losses.accurate import plus, quotient, two_product, two_sum
-from lossctl.losses.count import blockwise, gamma_deviance, poisson_deviance
+from lossctl.losses.blocks import blockwise
+from lossctl.losses.count import gamma_deviance, poisson_deviance
 from lossctl.losses.domain import NOT_NEGATIVE, POSITIVE, REAL, Interval, Union
 from lossctl.losses.registry import Floats, Slope, loss
 from lossctl.losses.regression import mse
