@@ -9,11 +9,12 @@ import numpy as np
 
 from lossctl.batch import Text
 from lossctl.errors import UsageError
+from lossctl.figures import make_result
 from lossctl.losses import BoundLoss, all_losses
 from lossctl.losses.spec import parse_specs
 from lossctl.options import make_options
 from lossctl.passes import states_of
-from lossctl.report import Report, make_result
+from lossctl.report import Report
 from lossctl.sampling import open_samples
 from lossctl.state import Plan
 from lossctl.tables import files_of, in_files

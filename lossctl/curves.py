@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from lossctl.losses.bound import BoundLoss
 from lossctl.losses.domain import Domain
-from lossctl.losses.registry import BoundLoss, Floats
+from lossctl.losses.registry import Floats
 
 STEPS = 960  # many factors, so that whole numbers and halves of a window are among its points
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from lossctl.binding import wants_of
 from lossctl.checks import Differing, GradCheck, Of
 from lossctl.errors import UsageError
 from lossctl.losses.spec import parse_specs
@@ -16,7 +17,6 @@ from lossctl.sources.columns import select
 from lossctl.sources.table import Want
 from lossctl.state import Plan, cells_of
 from lossctl.tables import files_of, header_of, open_table, rereadable
-from lossctl.tasks import wants_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from lossctl.options import Options
     from lossctl.passes import Whole
-    from lossctl.scoring import Scores, Task
+    from lossctl.scoring import Scores
+    from lossctl.task import Task
 
     Floats = NDArray[np.float64]
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from lossctl.errors import UsageError
-from lossctl.scoring import NO_WEIGHTS
 from lossctl.sources.csv_file import Dialect, check_delimiter
+from lossctl.task import NO_WEIGHTS
 
 
 class Options(NamedTuple):

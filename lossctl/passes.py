@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from lossctl.binding import make_task, wants_of
 from lossctl.engines.local import run
 from lossctl.errors import InputError
+from lossctl.figures import make_result, whole_outcome
 from lossctl.order import Medians, settle
-from lossctl.report import make_result, whole_outcome
 from lossctl.scoring import NO_MARKS, check_marks, score
 from lossctl.sources.columns import select
 from lossctl.sources.streams import display_name, identity
 from lossctl.state import Focus, Plan, State, summarise, summarise_groups, sums_of
 from lossctl.tables import header_of, in_files, open_table, paths_of, prepare, rereadable
-from lossctl.tasks import make_task, wants_of
 from lossctl.values import CENTRED, centre_of
 
 if TYPE_CHECKING:
@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from lossctl.losses.spec import Spec
     from lossctl.options import Options
     from lossctl.report import Gradient
-    from lossctl.scoring import Scores, Task
+    from lossctl.scoring import Scores
     from lossctl.sources.table import Counts, Want
+    from lossctl.task import Task
     from lossctl.values import Outcome, Sums
 
 Part = TypeVar("Part")

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from lossctl.batch import Text
+from lossctl.binding import wants_of
 from lossctl.errors import UsageError
 from lossctl.losses.spec import parse_specs
 from lossctl.passes import first_pass, second_pass
 from lossctl.scoring import truth_column
 from lossctl.sources.columns import select
 from lossctl.tables import files_of, header_of, open_table, rereadable
-from lossctl.tasks import wants_of
 from lossctl.values import gradient_of
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from lossctl.options import Options
     from lossctl.passes import Whole
-    from lossctl.scoring import Scores, Task
+    from lossctl.scoring import Scores
+    from lossctl.task import Task
 
 
 class Samples(NamedTuple):

@@ -7,19 +7,20 @@ the user asked to have clipped or rescaled are counted. Pure functions on numpy 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from lossctl.batch import Batch, Text
-from lossctl.errors import InputError, UsageError
+from lossctl.errors import InputError
+from lossctl.losses.bound import MIXED_SIGNS, reduce_outputs
 from lossctl.losses.clipping import moved
 from lossctl.losses.domain import LOGIT, REAL, UNIT
-from lossctl.losses.registry import MIXED_SIGNS, BoundLoss, Form, Slope, reduce_outputs
+from lossctl.losses.registry import Slope
 from lossctl.losses.rows import one_hot, row_sum
+from lossctl.task import Task, class_position, number_of, same_label
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,31 +32,6 @@ if TYPE_CHECKING:
 SUM_NOTE = 1e-6  # beyond it, a distribution that does not sum to 1 is worth a note
 SUM_ERROR = 1e-2  # beyond it, an error: it is no distribution
 TRUTHS = {"true": 1.0, "false": 0.0}
-
-
-class Columns(NamedTuple):
-    """The columns that a loss reads; ``classes`` are the class names of k predictions."""
-
-    y: tuple[str, ...]
-    pred: tuple[str, ...]
-    weight: str | None = None
-    classes: tuple[str, ...] | None = None
-
-
-NO_WEIGHTS: Mapping[str, float] = {}
-
-
-class Rules(NamedTuple):
-    """What the user asked of the rows: how outputs are reduced, labels read, weights made."""
-
-    outputs_sum: bool = False
-    positive: str | None = None
-    ignore: str | None = None
-    class_weight: Mapping[str, float] = NO_WEIGHTS
-    normalize: bool = False
-
-
-NO_RULES = Rules()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,103 +95,6 @@ class Scores(NamedTuple):
     marks: Marks = NO_MARKS
 
 
-@dataclass(frozen=True)
-class Task:
-    """A loss, its parameters, its columns and the rules: all that decides a row's number."""
-
-    bound: BoundLoss
-    columns: Columns
-    rules: Rules = NO_RULES
-
-    @property
-    def form(self) -> Form:
-        """What the prediction columns are to the loss."""
-        return self.bound.loss.form(len(self.columns.pred))
-
-    @property
-    def whole(self) -> bool:
-        """Whether the column is one distribution, whose terms add up to the value."""
-        return self.form == "distribution" and len(self.columns.pred) == 1
-
-    @property
-    def labelled(self) -> bool:
-        """Whether y is one column of labels that name one of the k prediction columns."""
-        many = len(self.columns.pred) > 1 and len(self.columns.y) == 1
-        return many and self.form in ("elementwise", "classes")
-
-    @property
-    def binary(self) -> bool:
-        """Whether y is one column that says whether it happened."""
-        real = self.bound.loss.labels == "real"
-        return self.form == "elementwise" and not real and not self.labelled
-
-    @property
-    def classifies(self) -> bool:
-        """Whether y says which class a row belongs to."""
-        return self.form == "classes" or self.bound.loss.labels != "real" or self.labelled
-
-    @property
-    def text_truth(self) -> bool:
-        """Whether the labels are read as text."""
-        ignore = self.rules.ignore
-        spelled = self.rules.positive is not None or (
-            ignore is not None and _number(ignore) is None
-        )
-        return self.labelled or (self.binary and spelled)
-
-    @cached_property
-    def class_weights(self) -> Floats | None:
-        """The weight of each class in the order of the prediction columns; None without any."""
-        weights = self.rules.class_weight
-        if not weights:
-            return None
-        classes = self.columns.classes or ("0", "1")
-        found = np.ones(len(classes))
-        for label, weight in weights.items():
-            minus = self.bound.loss.labels == "signed" and _number(label) == -1.0
-            position = class_position("0" if minus and self.binary else label, classes)
-            if position is None and not (self.binary and self.rules.positive):
-                known = ", ".join(classes[:10])
-                raise UsageError(f"--class-weight: '{label}' is no class; the classes are {known}")
-            if position is not None:
-                found[position] = weight
-        return found
-
-
-def class_position(label: str, classes: tuple[str, ...]) -> int | None:
-    """Return the class that a label names, None where it names none.
-
-    A number names the class that is the same number, other text the class of that name, and where
-    no class is a number, a whole number is a 0-based position.
-    """
-    if label in classes:
-        return classes.index(label)
-    number = _number(label)
-    if number is None:
-        return None
-    values = [_number(name) for name in classes]
-    if number in values:
-        return values.index(number)
-    positional = all(value is None for value in values)
-    if positional and number.is_integer() and 0 <= number < len(classes):
-        return int(number)
-    return None
-
-
-def same_label(a: str, b: str) -> bool:
-    """Whether two labels are the same text or the same number."""
-    return a == b or ((number := _number(a)) is not None and number == _number(b))
-
-
-def _number(text: str) -> float | None:
-    try:
-        plain = text.isascii() and text.isprintable() and "_" not in text
-        value = float(text) if plain else math.nan
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
-
-
 def score(task: Task, batch: Batch) -> Scores:
     """Return losses, slopes and weights of a batch, or raise InputError with the row."""
     batch, ignored = _without(batch, _ignored(task, batch))
@@ -260,7 +139,7 @@ def _ignored(task: Task, batch: Batch) -> Flags | None:
         same = np.array([same_label(name, label) for name in column.names], dtype=bool)
         flags: Flags = same[column.codes]
         return flags
-    number = _number(label)
+    number = number_of(label)
     return None if number is None else column == number
 
 
@@ -379,7 +258,7 @@ def _binary(task: Task, batch: Batch, column: Text) -> Floats:
         if positive is not None:
             values.append(1.0 if same_label(label, positive) else 0.0)
         else:
-            number = TRUTHS.get(label.strip().lower(), _number(label))
+            number = TRUTHS.get(label.strip().lower(), number_of(label))
             values.append(math.nan if number is None else number)
     y = np.array(values)[column.codes] if values else np.empty(0)
     if np.isnan(y).any():

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lossctl.passes import Whole
-    from lossctl.scoring import Scores, Task
+    from lossctl.scoring import Scores
+    from lossctl.task import Task
 
     Floats = NDArray[np.float64]
 

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lossctl.losses.registry import Aggregate
-    from lossctl.scoring import Scores, Task
+    from lossctl.scoring import Scores
+    from lossctl.task import Task
 
     Floats = NDArray[np.float64]
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from lossctl.errors import UsageError
-from lossctl.losses.registry import BoundLoss, find, fold
+from lossctl.losses.bound import BoundLoss
+from lossctl.losses.registry import find, fold
 
 COLUMN_KEYS = ("y", "pred", "weight")
 

@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from lossctl.losses.registry import BoundLoss
+from lossctl.losses.bound import BoundLoss
 from lossctl.renderers.markdown import table as pipe_table
 
 if TYPE_CHECKING:

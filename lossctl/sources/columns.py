@@ -8,8 +8,8 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from lossctl.errors import InputError, UsageError
-from lossctl.scoring import Columns
 from lossctl.sources.numbers import is_number
+from lossctl.task import Columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 
 import lossctl
 from lossctl.batch import Batch
+from lossctl.binding import make_task, wants_of
 from lossctl.losses import BoundLoss, Loss
 from lossctl.losses.domain import LOGIT, REAL, UNIT
 from lossctl.losses.registry import SINGLE
 from lossctl.losses.spec import Spec
 from lossctl.options import make_options
-from lossctl.scoring import Task
 from lossctl.sources.arrays import ArrayTable
 from lossctl.sources.columns import Header
-from lossctl.tasks import make_task, wants_of
+from lossctl.task import Task
 from tests.laws.inputs import Floats, Random, inside, parameters, simplex, typical
 
 CLASSES = ("ant", "bee", "cat", "dog")

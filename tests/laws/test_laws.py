@@ -16,11 +16,12 @@ import pytest
 import lossctl
 from lossctl.batch import Batch
 from lossctl.errors import InputError, UsageError
+from lossctl.figures import make_result
 from lossctl.losses import BoundLoss, Loss, all_losses
 from lossctl.losses.domain import LOG_UNIT, LOGIT, REAL, UNIT, Choice, Domain
-from lossctl.report import Report, make_result
-from lossctl.scoring import Task
+from lossctl.report import Report
 from lossctl.state import Plan, State, summarise
+from lossctl.task import Task
 from tests.laws.accuracy import unit
 from tests.laws.inputs import (
     ONE_NUMBER,

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from lossctl import quantiles
+from lossctl.figures import LEVELS
 from lossctl.quantiles import EXACT_LIMIT, Quantiles
-from lossctl.report import LEVELS
 
 Floats = NDArray[np.float64]
 

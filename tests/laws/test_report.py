@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 import lossctl
 from lossctl.errors import InputError
+from lossctl.figures import LEVELS
 from lossctl.losses import all_losses
-from lossctl.report import LEVELS
 from lossctl.sources import arrays
 from lossctl.values import ORDERED
 from tests.laws.problems import CLASSES, ONE_TRUTH, Problem, figures, problems

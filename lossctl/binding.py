@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from lossctl.errors import UsageError
 from lossctl.losses.registry import SINGLE
-from lossctl.scoring import Rules, Task
 from lossctl.sources.columns import choose
 from lossctl.sources.table import Want
+from lossctl.task import Rules, Task
 from lossctl.values import ORDERED
 
 if TYPE_CHECKING:
