@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Iterable
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from lossctl.cli import catalogue, evaluate, gradcheck, samples, schema, selftest
 from lossctl.cli.completion import complete_losses
 from lossctl.cli.streams import say
 from lossctl.errors import ExitCode, GateFailed, InputError, LossctlError, UnknownLoss
 from lossctl.version import VERSION
+
+COMPLETION = "_LOSSCTL_COMPLETE"  # set by the shell that asks what a word may become
 
 
 class Shorthand(TyperGroup):
@@ -35,21 +37,12 @@ class Shorthand(TyperGroup):
         return items + [item(name) for name in complete_losses(incomplete) if incomplete]
 
 
-app = typer.Typer(
-    cls=Shorthand,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-
 def _print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"lossctl {VERSION}")
         raise typer.Exit
 
 
-@app.callback()
 def program(
     version: Annotated[
         bool,
@@ -66,16 +59,39 @@ def program(
     """
 
 
-COMMANDS: dict[str, Callable[..., None]] = {
-    "eval": evaluate.command,
-    "samples": samples.command,
-    "losses": catalogue.command,
-    "gradcheck": gradcheck.command,
-    "selftest": selftest.command,
-    "schema": schema.command,
+COMMANDS = {
+    "eval": "evaluate",
+    "samples": "samples",
+    "losses": "catalogue",
+    "gradcheck": "gradcheck",
+    "selftest": "selftest",
+    "schema": "schema",
 }
-for _name, _command in COMMANDS.items():
-    app.command(_name)(_command)
+
+
+def application(arguments: list[str]) -> typer.Typer:
+    """Return the program with the command that the arguments name, else with all of them.
+
+    Typer makes every option of every command before it looks at the first word, which is felt in
+    a one-liner.
+    """
+    app = typer.Typer(
+        cls=Shorthand,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(program)
+    for name in _needed(arguments):
+        app.command(name)(import_module(f"lossctl.cli.{COMMANDS[name]}").command)
+    return app
+
+
+def _needed(arguments: list[str]) -> Iterable[str]:
+    first = arguments[0] if arguments else "--help"
+    if COMPLETION in os.environ or first.startswith("-"):
+        return COMMANDS
+    return (first,) if first in COMMANDS else ("eval",)
 
 
 def main() -> None:
@@ -88,6 +104,7 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run the program with these arguments and return its exit code."""
     try:
+        app = application(arguments)
         code: Any = app(arguments or ["--help"], prog_name="lossctl", standalone_mode=False)
     except GateFailed as error:
         return _say(str(error), error.exit_code)
