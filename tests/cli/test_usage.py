@@ -217,7 +217,7 @@ def test_an_interrupt_in_an_import_is_an_interrupt(
 
         type("Owner", (), {"attribute": Body()})
 
-    monkeypatch.setattr(app, "app", interrupted)
+    monkeypatch.setattr(app, "application", interrupted)
     assert (run("eval").code, run("eval").err) == (130, "")
 
 
