@@ -41,8 +41,8 @@ def entropy(y: None, yhat: Floats, *, base: Base = math.e) -> tuple[Floats, Slop
 
     Behaviour:  0 where one outcome is certain, ln K for K equal ones: a fair die has
                 ln 6 = 1.7918 nats, a loaded one less. There is no truth to compare with. The
-                slope of an outcome near 0 grows without bound, that of a likely one is moderate:
-                a rare outcome moves the value only a little for all that.
+                slope of an outcome near 0 grows without bound, yet its term −p ln p goes to 0: a
+                rare outcome moves the value only a little.
     Choose it:  to see how sure a prediction is, whether right or wrong; as the floor below
                 which no cross_entropy of that distribution can fall. base=2 for bits. Not to
                 judge a prediction: a sure and wrong one has entropy 0.
@@ -207,8 +207,8 @@ def js_divergence(y: Floats, yhat: Floats, *, base: Base = math.e) -> tuple[Floa
                 in different places. Where P is the truth and a miss should cost without bound,
                 kl_divergence.
     Elsewhere:  scipy.spatial.distance.jensenshannon is the square root of this number (a
-                metric), and rescales both to sum 1. torchmetrics JensenShannonDivergence is this
-                number. Neither torch, Keras nor scikit-learn has it.
+                metric); torchmetrics JensenShannonDivergence is this number. Both rescale P and
+                Q to sum 1. Neither torch, Keras nor scikit-learn has it.
     Example:    $ lossctl js_divergence sample_data/dice.csv -y fair -p loaded -q --precision 6
                 0.06466
     Source:     Lin, "Divergence measures based on the Shannon entropy" (1991).

@@ -73,7 +73,7 @@ def focal(
                 classes it is a factor. Soft labels, and those that label_smoothing ε makes, cost
                 what is to be expected: Σ tₖ ℓ(label k).
     Choose it:  where easy rows are so many that they drown the rest, as in detection. Not to
-                judge probabilities: it is no proper score, its best p is not the true one.
+                judge probabilities: it is no proper score. Where 0.3 is true, the best p is 0.42.
     Elsewhere:  Keras BinaryFocalCrossentropy ignores alpha unless apply_class_balancing is set;
                 CategoricalFocalCrossentropy always applies alpha, 0.25 unless another is given,
                 so that its default is a quarter of this one; both clip p at 1e-7. TensorFlow
@@ -221,10 +221,11 @@ def focal_with_logits(
     Value:      L = Σ wℓ / Σ w, in nats
 
     Behaviour:  The same number as focal of σ(z) or softmax(z), to the last digits where those
-                saturate: z = 40 for y = 1 costs 7.7e-53. A sure miss pulls with force α, so an
-                outlier pulls like any other miss while easy rows pull less and less. The slopes
-                of a row of classes sum to 0. An infinite logit on the right side costs 0. gamma,
-                alpha, soft labels and label_smoothing are those of focal.
+                saturate: z = 40 for y = 1 costs 7.7e-53. A sure miss pulls with force α, no miss
+                with more than 1.13α at γ = 2: an outlier pulls like any other miss while easy
+                rows pull less and less. The slopes of a row of classes sum to 0. An infinite
+                logit on the right side costs 0. gamma, alpha, soft labels and label_smoothing
+                are those of focal.
     Choose it:  whenever the outputs are logits and easy rows drown the rest. Not where the
                 probabilities are to be used as such (bce_with_logits).
     Elsewhere:  optax sigmoid_focal_loss (alpha none by default, as here), torchvision

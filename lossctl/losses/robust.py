@@ -89,8 +89,8 @@ def smooth_l1(y: Floats, yhat: Floats, *, beta: Scale = 1.0) -> tuple[Floats, Sl
                 flatter and flatter parabola.
     Choose it:  for box coordinates and other regressions where mae is right but its constant
                 step keeps crossing the answer.
-    Elsewhere:  torch SmoothL1Loss (beta 1, and 0 allowed: here that is mae). Not the same as
-                huber unless β = 1.
+    Elsewhere:  torch SmoothL1Loss (beta, default 1). It takes beta = 0 as well, which is mae here.
+                The same number as huber only where β = 1.
     Example:    $ lossctl smooth_l1:beta=50 sample_data/diabetes.csv -q --precision 6
                 24.9412
     Source:     Girshick, "Fast R-CNN" (2015).
