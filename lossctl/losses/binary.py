@@ -52,7 +52,8 @@ def bce(
     Elsewhere:  The cap on −ln p at p = 0 is 100 in torch, 36.84 in XGBoost (1e-16), 36.04 in
                 scikit-learn (float64 ε; 15.94 for float32), 34.54 in LightGBM (1e-15), 16.12 in
                 Keras (1e-7); lossctl has none unless eps is given. torch BCELoss with weights
-                divides by N, not by Σw.
+                divides by N, not by Σw. LightGBM calls it binary_logloss and, with soft labels,
+                cross_entropy or xentropy.
     Example:    $ lossctl bce sample_data/breast_cancer.csv -p prob -q --precision 6
                 0.170774
     Source:     Good, "Rational decisions" (1952); Bishop, 4.3.2.
@@ -98,10 +99,12 @@ def bce_with_logits(
                 side costs 0. pos_weight c > 1 makes misses of the positive class cost more.
     Choose it:  whenever the model's output is a logit; never pass it through a sigmoid first. Not
                 where mislabelled rows are many: each costs in proportion to its logit.
-    Elsewhere:  TensorFlow writes it max(z, 0) − zy + ln(1 + e^−|z|), which cancels for y near 1;
-                torch BCEWithLogitsLoss, Keras BinaryCrossentropy(from_logits=True). torch
-                accepts labels 2 and −1 and returns a negative loss; lossctl refuses them.
-                torch SoftMarginLoss is the same number for labels −1 and 1.
+    Elsewhere:  torch BCEWithLogitsLoss, Keras BinaryCrossentropy(from_logits=True), optax
+                sigmoid_binary_cross_entropy, TensorFlow sigmoid_cross_entropy_with_logits. The
+                usual form max(z, 0) − zy + ln(1 + e^−|z|) cancels for y near 1. torch accepts
+                labels 2 and −1 and returns a negative loss, and NaN for an infinite logit of the
+                right sign; lossctl refuses such labels. torch SoftMarginLoss is the same number
+                for labels −1 and 1, until its eˣ overflows.
     Example:    $ lossctl bce_with_logits sample_data/breast_cancer.csv -p logit -q --precision 6
                 0.170774
     Source:     Bishop, 4.3.2; tf.nn.sigmoid_cross_entropy_with_logits.

@@ -43,10 +43,11 @@ def cce(
                 the others is an error here (see --normalize). Not where a sure miss must not cost
                 without bound (brier).
     Elsewhere:  Some texts print Σⱼ yⱼ ln ŷⱼ + (1 − yⱼ) ln(1 − ŷⱼ) under this name: that is bce
-                over the class columns with --outputs sum, a different number. Keras rescales
-                rows that do not sum to 1 and clips at 1e-7; scikit-learn's log_loss sorts the
-                labels as text ("10" < "9") to match columns. torch CrossEntropyLoss takes
-                logits: here cce_with_logits.
+                over the class columns with --outputs sum, a different number. Keras
+                CategoricalCrossentropy and SparseCategoricalCrossentropy rescale rows that do
+                not sum to 1 and clip at 1e-7; scikit-learn log_loss only warns of such rows, and
+                sorts labels as text ("10" < "9") to match columns. LightGBM multi_logloss,
+                XGBoost mlogloss. torch CrossEntropyLoss takes logits: here cce_with_logits.
     Example:    $ lossctl cce sample_data/wine.csv -y cultivar -p 'p_*' -q --precision 6
                 0.137964
     Source:     Bishop, 4.3.4.
@@ -75,6 +76,7 @@ def cce(
     "softmax_cross_entropy",
     "softmax_cross_entropy_with_logits",
     "softmax_cross_entropy_with_integer_labels",
+    "safe_softmax_cross_entropy",
     "sparse_softmax_cross_entropy_with_logits",
     "categorical_cross_entropy_with_logits",
     task="multi-class",
@@ -98,10 +100,10 @@ def cce_with_logits(
                 of the right class costs 0; two infinite logits in a row are an error.
     Choose it:  whenever the model's outputs are logits; never pass them through a softmax first.
                 Not where several classes may be true at once (bce_with_logits on each).
-    Elsewhere:  torch CrossEntropyLoss and its cross_entropy (with class weights and hard labels:
-                Σwℓ/Σw, with soft labels Σwℓ/N), Keras CategoricalCrossentropy(from_logits=True),
-                TensorFlow softmax_cross_entropy_with_logits. torch returns nan for an infinite
-                logit.
+    Elsewhere:  torch CrossEntropyLoss and its cross_entropy (with class weights Σwℓ/Σw for hard
+                labels, Σwℓ/N for soft ones), Keras CategoricalCrossentropy(from_logits=True),
+                optax softmax_cross_entropy, TensorFlow softmax_cross_entropy_with_logits. torch
+                returns NaN for an infinite logit.
     Example:    $ lossctl cce_with_logits sample_data/digits.csv -y digit -p 'z_*' -q --precision 6
                 0.153918
     Source:     Bishop, 4.3.4; tf.nn.softmax_cross_entropy_with_logits.
@@ -173,8 +175,10 @@ def perplexity(
                 label_smoothing and eps are those of cce.
     Choose it:  to report language models, or any cce, as a number of choices. To train, cce has
                 the same minimum and the simpler gradient.
-    Elsewhere:  torchmetrics Perplexity takes logits, keras_hub Perplexity either. Tools for
-                language models also print 2^(bits): the same number.
+    Elsewhere:  torchmetrics Perplexity takes logits and applies a softmax to whatever it gets:
+                log-probabilities give this number, probabilities another. keras_hub Perplexity
+                takes probabilities unless from_logits is set. Tools for language models also
+                print 2^(bits): the same number.
     Example:    $ lossctl perplexity sample_data/wine.csv -y cultivar -p 'p_*' -q --precision 6
                 1.14793
     Source:     Jelinek et al., "Perplexity: a measure of the difficulty of speech recognition

@@ -39,7 +39,7 @@ def poisson_nll(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     Choose it:  to score or train predicted rates of events. Where counts vary much more than
                 their mean, the ranking still holds but the loss is no likelihood any more;
                 tweedie_deviance with a power above 1 trusts large counts less.
-    Elsewhere:  For y = 3, ŷ = 2 this is −0.079, as in Keras (Poisson) and LightGBM (poisson).
+    Elsewhere:  For y = 3, ŷ = 2 this is −0.079, as in Keras Poisson and LightGBM poisson.
                 torch PoissonNLLLoss takes ŷ as a logarithm unless log_input=False, so that 2
                 gives 1.389: here poisson_nll_with_log. Two constants in y alone are added, with
                 no effect on gradients: Stirling's y ln y − y + ½ ln 2πy where y > 1 (torch with
@@ -77,8 +77,9 @@ def poisson_nll_with_log(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     Choose it:  when the model predicts ln of the rate (a log link), as count networks and
                 generalized linear models do. Rates themselves go to poisson_nll.
     Elsewhere:  torch PoissonNLLLoss and poisson_nll_loss by default (for y = 3, z = 2: 1.389);
-                with full=True torch adds Stirling's y ln y − y + ½ ln 2πy where y > 1. Keras,
-                LightGBM and XGBoost take rates in their metric, and XGBoost adds ln Γ(y + 1).
+                with full=True torch adds Stirling's y ln y − y + ½ ln 2πy where y > 1. Keras
+                Poisson and the metrics of LightGBM and XGBoost take rates, and XGBoost adds
+                ln Γ(y + 1).
     Example:    $ lossctl poisson_nll_with_log sample_data/linnerud.csv \
                   -y y_situps -p log_situps -q --precision 6
                 -583.402
@@ -133,8 +134,9 @@ def poisson_deviance(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     Choose it:  to report count models on a scale that starts at 0 (frequencies of claims,
                 visits, defects). To train, poisson_nll has half the gradient and is cheaper.
                 Where the spread grows as the mean itself, gamma_deviance.
-    Elsewhere:  scikit-learn mean_poisson_deviance; half of it is its HalfPoissonLoss (on
-                log-rates). tweedie_deviance:power=1 is the same.
+    Elsewhere:  scikit-learn mean_poisson_deviance. Its HalfPoissonLoss is no half of this but
+                poisson_nll_with_log, which has half the gradient. tweedie_deviance:power=1 is
+                the same.
     Example:    $ lossctl poisson_deviance sample_data/linnerud.csv \
                   -y y_situps -p rate_situps -q --precision 6
                 18.1137
@@ -163,7 +165,7 @@ def gamma_deviance(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
 
     Behaviour:  0 at μ = y, near it (1 − y/μ)²: only the quotient counts, so cents and euros
                 give one value, and being 10 % off costs the same for small and for large. Too
-                low a prediction costs 2y/μ, without bound; too high a one only 2 ln(μ/y), with
+                low a prediction costs 2y/μ, without bound; too high a one at most 2 ln(μ/y), with
                 a gradient that fades as 2/μ, so a model that starts far too high is slow to
                 come down. The best constant prediction is the mean.
     Choose it:  for sizes of claims, durations, rainfall on wet days: y > 0 with a spread in

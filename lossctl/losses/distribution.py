@@ -41,8 +41,8 @@ def entropy(y: None, yhat: Floats, *, base: Base = math.e) -> tuple[Floats, Slop
 
     Behaviour:  0 where one outcome is certain, ln K for K equal ones: a fair die has
                 ln 6 = 1.7918 nats, a loaded one less. There is no truth to compare with. The
-                slope of an outcome near 0 grows without bound, that of a likely one is moderate:
-                a rare outcome moves the value only a little for all that.
+                slope of an outcome near 0 grows without bound, yet its term −p ln p goes to 0: a
+                rare outcome moves the value only a little.
     Choose it:  to see how sure a prediction is, whether right or wrong; as the floor below
                 which no cross_entropy of that distribution can fall. base=2 for bits. Not to
                 judge a prediction: a sure and wrong one has entropy 0.
@@ -86,7 +86,8 @@ def cross_entropy(
                 can outweigh all others.
     Choose it:  to compare whole distributions. For a label and class columns, cce. For the
                 distance alone, which is 0 where Q = P, kl_divergence.
-    Elsewhere:  torch's cross_entropy takes logits and labels: here cce_with_logits.
+    Elsewhere:  torch's cross_entropy takes logits and labels: here cce_with_logits. LightGBM's
+                cross_entropy takes one probability of a label between 0 and 1: here bce.
     Example:    $ lossctl cross_entropy sample_data/dice.csv -y fair -p loaded -q --precision 6
                 2.03435
     Source:     Good (1956); Cover and Thomas, "Elements of Information Theory", 5.4.3.
@@ -141,10 +142,12 @@ def kl_divergence(
     Choose it:  to see how far Q is from P in units that are 0 at best, which cross_entropy is
                 not; in training both are one. It is no distance: P and Q do not change places,
                 and ∞ is one impossible outcome away (js_divergence is bounded).
-    Elsewhere:  torch KLDivLoss takes (ln Q, P) in that order; its reduction "mean" divides by
-                N·K, "batchmean" by N as here. Keras KLDivergence clips both sides at 1e-7,
-                scipy.stats.entropy(P, Q) rescales both to sum 1, scikit-learn has none.
-                scipy.special.rel_entr is a term of it; scipy's kl_div adds Q − P to each.
+    Elsewhere:  torch KLDivLoss takes (ln Q, P) in that order; its reduction "mean", the default,
+                divides by N·K, "batchmean" by N as here. optax kl_divergence takes ln Q too.
+                Keras KLDivergence clips both sides at 1e-7; scipy.stats.entropy(P, Q) and
+                torchmetrics KLDivergence rescale both to sum 1. scipy.special.rel_entr is a term
+                of it; scipy.special.kl_div adds Q − P to each, which sums to 0 here.
+                scikit-learn has none.
     Example:    $ lossctl kl_divergence sample_data/dice.csv -y fair -p loaded -q --precision 6
                 0.242586
     Source:     Kullback and Leibler, "On information and sufficiency" (1951).
@@ -204,8 +207,8 @@ def js_divergence(y: Floats, yhat: Floats, *, base: Base = math.e) -> tuple[Floa
                 in different places. Where P is the truth and a miss should cost without bound,
                 kl_divergence.
     Elsewhere:  scipy.spatial.distance.jensenshannon is the square root of this number (a
-                metric), and rescales both to sum 1. Neither torch, Keras nor scikit-learn has
-                it.
+                metric); torchmetrics JensenShannonDivergence is this number. Both rescale P and
+                Q to sum 1. Neither torch, Keras nor scikit-learn has it.
     Example:    $ lossctl js_divergence sample_data/dice.csv -y fair -p loaded -q --precision 6
                 0.06466
     Source:     Lin, "Divergence measures based on the Shannon entropy" (1991).

@@ -44,6 +44,7 @@ MODEST = 16.0  # and up to which six bits more are enough
     "focal_loss",
     "binary_focal_crossentropy",
     "categorical_focal_crossentropy",
+    "sigmoid_focal_crossentropy",
     task=("binary", "multi-class"),
     kind="either",
     y=UNIT,
@@ -73,12 +74,14 @@ def focal(
                 classes it is a factor. Soft labels, and those that label_smoothing ε makes, cost
                 what is to be expected: Σ tₖ ℓ(label k).
     Choose it:  where easy rows are so many that they drown the rest, as in detection. Not to
-                judge probabilities: it is no proper score, its best p is not the true one.
-    Elsewhere:  Keras BinaryFocalCrossentropy ignores alpha unless apply_class_balancing is set,
-                CategoricalFocalCrossentropy always applies 0.25; both clip p at 1e-7. torchvision
-                sigmoid_focal_loss takes logits and has alpha = 0.25 as its default. Of soft
-                labels Keras and torchvision make pₜ = tp + (1 − t)(1 − p) and (1 − pₜ)^γ times
-                the cross-entropy: another number than the expected loss.
+                judge probabilities: it is no proper score. Where 0.3 is true, the best p is 0.42.
+    Elsewhere:  Keras BinaryFocalCrossentropy ignores alpha unless apply_class_balancing is set;
+                CategoricalFocalCrossentropy always applies alpha, 0.25 unless another is given,
+                so that its default is a quarter of this one; both clip p at 1e-7. TensorFlow
+                Addons sigmoid_focal_crossentropy takes probabilities unless from_logits is set,
+                and has alpha = 0.25 as its default. For a soft label the binary loss of Keras is
+                (1 − tp − (1 − t)(1 − p))^γ times the cross-entropy, not the expected loss; its
+                categorical loss is the expected loss, as here.
     Example:    $ lossctl focal sample_data/breast_cancer.csv -p prob -q --precision 6
                 0.030391
     Source:     Lin et al., "Focal loss for dense object detection" (2017).
@@ -196,7 +199,6 @@ def _spread(s: Floats, labels: Labels, like: Floats) -> Floats:
 @loss(
     "sigmoid_focal_loss",
     "focal_loss_with_logits",
-    "sigmoid_focal_crossentropy",
     task=("binary", "multi-class"),
     kind="either",
     y=UNIT,
@@ -220,16 +222,17 @@ def focal_with_logits(
     Value:      L = Σ wℓ / Σ w, in nats
 
     Behaviour:  The same number as focal of σ(z) or softmax(z), to the last digits where those
-                saturate: z = 40 for y = 1 costs 7.7e-53. A sure miss pulls with force α, so an
-                outlier pulls like any other miss while easy rows pull less and less. The slopes
-                of a row of classes sum to 0. An infinite logit on the right side costs 0. gamma,
-                alpha, soft labels and label_smoothing are those of focal.
+                saturate: z = 40 for y = 1 costs 7.7e-53. A sure miss pulls with force α, no miss
+                with more than 1.13α at γ = 2: an outlier pulls like any other miss while easy
+                rows pull less and less. The slopes of a row of classes sum to 0. An infinite
+                logit on the right side costs 0. gamma, alpha, soft labels and label_smoothing
+                are those of focal.
     Choose it:  whenever the outputs are logits and easy rows drown the rest. Not where the
                 probabilities are to be used as such (bce_with_logits).
-    Elsewhere:  torchvision sigmoid_focal_loss (alpha = 0.25 by default; -1 is none here), Keras
-                BinaryFocalCrossentropy(from_logits=True), optax sigmoid_focal_loss. Of soft
-                labels they make (1 − tp − (1 − t)(1 − p))^γ times the cross-entropy: another
-                number than the expected loss.
+    Elsewhere:  optax sigmoid_focal_loss (alpha none by default, as here), torchvision
+                sigmoid_focal_loss (alpha = 0.25 by default; its −1 is none here), Keras
+                BinaryFocalCrossentropy(from_logits=True). For a soft label all three are
+                (1 − tp − (1 − t)(1 − p))^γ times the cross-entropy, not the expected loss.
     Example:    $ lossctl focal_with_logits sample_data/breast_cancer.csv -p logit -q --precision 6
                 0.030391
     Source:     Lin et al., "Focal loss for dense object detection" (2017).

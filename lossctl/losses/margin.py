@@ -41,9 +41,10 @@ def hinge(y: Floats, yhat: Floats, *, label_smoothing: Smoothing = 0.0) -> tuple
     Choose it:  for large-margin classifiers, whose scores are no probabilities. Not to judge
                 probabilities (bce), nor where the score's size is to mean something: a minimum
                 of the hinge only has the right sign.
-    Elsewhere:  scikit-learn hinge_loss, Keras Hinge, torchmetrics BinaryHingeLoss. Keras reads
-                0 as −1 only if the whole batch is 0 and 1; torchmetrics applies a sigmoid when
-                any score lies outside [0, 1]; torch's HingeEmbeddingLoss is another loss.
+    Elsewhere:  scikit-learn hinge_loss, Keras Hinge, optax hinge_loss (labels −1 and 1),
+                torchmetrics BinaryHingeLoss. Keras reads 0 as −1 only if the whole batch is 0
+                and 1; torchmetrics applies a sigmoid when any score lies outside [0, 1]; torch's
+                HingeEmbeddingLoss is another loss.
     Example:    $ lossctl hinge sample_data/breast_cancer.csv -p logit -q --precision 6
                 0.110689
     Source:     Cortes and Vapnik, "Support-vector networks" (1995); Rosasco et al., "Are loss
@@ -81,7 +82,8 @@ def squared_hinge(
                 are noisy (hinge).
     Elsewhere:  Keras SquaredHinge, scikit-learn LinearSVC(loss="squared_hinge") and
                 SGDClassifier, torchmetrics BinaryHingeLoss(squared=True). Keras reads 0 as −1
-                only if the whole batch is 0 and 1.
+                only if the whole batch is 0 and 1; torchmetrics applies a sigmoid when any score
+                lies outside [0, 1].
     Example:    $ lossctl squared_hinge sample_data/breast_cancer.csv -p logit -q --precision 6
                 0.14974
     Source:     Rosasco et al., "Are loss functions all the same?" (2004).
@@ -128,9 +130,9 @@ def exponential(
                 cost what is to be expected: y·ℓ(1) + (1 − y)·ℓ(0).
     Choose it:  to follow a boosting run (AdaBoost minimises it). Not with noisy labels: its best
                 score is half the log-odds, which bce_with_logits(2z) finds without the risk.
-    Elsewhere:  scikit-learn's GradientBoostingClassifier(loss="exponential") takes the raw score
-                and half its scale: e^(−y±z) with z half the log-odds, as here. torch
-                SoftMarginLoss is ln(1 + e^(−y±z)): here bce_with_logits.
+    Elsewhere:  scikit-learn's GradientBoostingClassifier(loss="exponential") minimises this
+                number of its raw score, which is half the log-odds. torch SoftMarginLoss is
+                ln(1 + e^(−y±z)): here bce_with_logits. torch and Keras have none.
     Example:    $ lossctl exponential sample_data/breast_cancer.csv -p logit -q --precision 6
                 0.246197
     Source:     Friedman, Hastie and Tibshirani, "Additive logistic regression" (2000).
@@ -169,7 +171,7 @@ def _share_of_power(share: Floats, x: Floats) -> Floats:
 def categorical_hinge(
     y: Floats | Labels, yhat: Floats, *, label_smoothing: Smoothing = 0.0
 ) -> tuple[Floats, Slope]:
-    """Categorical hinge loss of Keras: the label's score against the best other one and 0.
+    r"""Categorical hinge loss of Keras: the label's score against the best other one and 0.
 
     Formula:    ℓ = max(0, 1 + max(0, max_{j≠y} zⱼ) − z_y), z = ŷ
     Gradient:   where ℓ > 0: −1 on the label; +1 on the largest other score if that is above 0
@@ -184,9 +186,10 @@ def categorical_hinge(
     Choose it:  to compare with Keras. multiclass_hinge is the loss of the textbooks, and does
                 not change when all scores of a row are shifted.
     Elsewhere:  Keras CategoricalHinge computes max(0, 1 + max((1 − t)z) − Σ tz): the 0 among the
-                rivals is the label's own entry times 0. Of soft labels Keras makes that same
-                formula, here it is the expected loss: another number.
-    Example:    $ lossctl categorical_hinge sample_data/digits.csv -y 1 -p 'z_*' -q --precision 6
+                rivals is the label's own entry times 0. Keras applies that formula to soft
+                labels too; here they cost the expected loss, another number.
+    Example:    $ lossctl categorical_hinge sample_data/digits.csv \
+                  -y digit -p 'z_*' -q --precision 6
                 0.0903736
     Source:     Keras documentation, CategoricalHinge.
 
@@ -223,9 +226,10 @@ def multiclass_hinge(
                 makes, t(1 − ε) + ε/k, cost what is to be expected: Σ tₖ ℓ(label k).
     Choose it:  for large-margin classifiers of several classes. Not to judge probabilities
                 (cce), nor to train towards them.
-    Elsewhere:  scikit-learn hinge_loss of several classes; torchmetrics MulticlassHingeLoss in
-                its default mode. torch MultiMarginLoss is another loss: the sum over all rivals
-                j of max(0, 1 − z_y + zⱼ), divided by k (Weston and Watkins).
+    Elsewhere:  scikit-learn hinge_loss of several classes, optax multiclass_hinge_loss,
+                torchmetrics MulticlassHingeLoss in its default mode, which applies a softmax
+                when any score lies outside [0, 1]. torch MultiMarginLoss is another loss: the
+                sum over all rivals j of max(0, 1 − z_y + zⱼ), divided by k (Weston and Watkins).
     Example:    $ lossctl multiclass_hinge sample_data/digits.csv -y digit -p 'z_*' -q --precision 6
                 0.0903736
     Source:     Crammer and Singer, "On the algorithmic implementation of multiclass kernel-based

@@ -47,8 +47,9 @@ def median_ae(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
                 mini-batches says nothing of the whole. One output.
     Choose it:  to report the typical error where some rows are hopeless. Not to train, and not
                 where the bad half matters (quantiles of per_sample, max_error).
-    Elsewhere:  scikit-learn median_absolute_error: the same mean of two medians without weights;
-                with weights, versions differ on whether they are averaged.
+    Elsewhere:  scikit-learn median_absolute_error: the same mean of two medians without weights.
+                With weights its versions differ: of the errors 1, 2, 3 and 4, each of weight 1,
+                version 1.9 gives 2.5, as here, and version 1.5 gives 2.
     Example:    $ lossctl median_ae sample_data/diabetes.csv -q --precision 6
                 39.3926
     Source:     Huber and Ronchetti, "Robust Statistics", 5.7 (the breakdown point of a median).
@@ -105,8 +106,8 @@ def r2(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     Choose it:  to report mse without a unit. Not to compare data sets or groups of different
                 spread, and not as evidence that a model is right.
     Elsewhere:  scikit-learn r2_score (a constant y gives 1 or 0 by decree), Keras R2Score,
-                torchmetrics R2Score. Statistics packages also call the squared correlation R²,
-                which forgives bias and scale.
+                torchmetrics R2Score, LightGBM r2. Statistics packages also call the squared
+                correlation R², which forgives bias and scale.
     Example:    $ lossctl r2 sample_data/diabetes.csv -q --precision 6
                 0.49427
     Source:     Kvålseth, "Cautionary note about R²" (1985).

@@ -51,9 +51,9 @@ def gaussian_nll(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
                 has heavy tails (crps of an ensemble is bounded by the distance), nor where v is
                 one constant (mse ranks the same).
     Elsewhere:  torch GaussianNLLLoss leaves ½ ln 2π out as well (full=True adds 0.9189 a row)
-                and raises variances to eps = 1e-6 in silence; lossctl refuses v ≤ 0 and alters
-                nothing. scipy.stats.norm.logpdf and TensorFlow Probability take the standard
-                deviation, not v, and keep the constant.
+                and raises a variance below eps = 1e-6 to eps in silence (a negative one is an
+                error); lossctl refuses v ≤ 0 and alters nothing. scipy.stats.norm.logpdf takes
+                the standard deviation, not v, and keeps the constant.
     Example:    $ lossctl gaussian_nll sample_data/diabetes.csv -p mean,variance -q --precision 6
                 4.50555
     Source:     Nix and Weigend, "Estimating the mean and variance of the target probability
@@ -135,7 +135,8 @@ def interval_score(y: Floats, yhat: Floats, *, alpha: Alpha = 0.1) -> tuple[Floa
                 the level that the intervals were made for: the score of others is misleading.
     Elsewhere:  The Winkler score; interval_score in scoringrules. It is 2/α times the sum of the
                 two quantile losses at α/2 and 1 − α/2. The weighted interval score of epidemic
-                forecasting is a mean over several α, each times α/2.
+                forecasting is a mean over several α, each times α/2, and half the absolute error
+                of the median.
     Example:    $ lossctl interval_score:alpha=0.2 sample_data/diabetes.csv \
                   -p q10,q90 -q --precision 6
                 188.965
@@ -181,12 +182,13 @@ def crps(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
                 do not push each other apart, a member at y is not pulled.
     Choose it:  to judge an ensemble, a set of samples or of quantiles at even levels as one
                 distribution, in the unit of y, next to the mae of a point forecast. Not to
-                compare ensembles of different size: the spread term of a small one is too
-                small by (k − 1)/k, which the fair version mends.
-    Elsewhere:  properscoring crps_ensemble and the nrg estimator of scoringrules crps_ensemble
-                are this number. The fair version (scoringrules estimator="fair") divides the
-                spread by k(k − 1) in place of k² and can be negative; it is not offered here.
-                The crps of a Gaussian is another function of a mean and a deviation.
+                compare ensembles of different size: the spread term is too small by the factor
+                (k − 1)/k, which the fair version mends.
+    Elsewhere:  properscoring crps_ensemble, scoringrules crps_ensemble (estimators qd, the
+                default, and nrg) and torchmetrics ContinuousRankedProbabilityScore are this
+                number. The fair version (scoringrules estimator="fair") divides the spread by
+                k(k − 1) in place of k²; it is not offered here. The crps of a Gaussian is
+                another function, of a mean and a deviation.
     Example:    $ lossctl crps sample_data/diabetes.csv -p 'm_*' -q --precision 6
                 35.644
     Source:     Gneiting and Raftery (2007), 4.2; Hersbach, "Decomposition of the continuous

@@ -32,9 +32,10 @@ def quantile(y: Floats, yhat: Floats, *, q: Level = 0.5) -> tuple[Floats, Slope]
                 distance only. q = 0.5 is half of mae. At the kink the slope is 0.
     Choose it:  to forecast a quantile or, with two of them, an interval; where too little and
                 too much cost differently. Near q = 0 or 1 few rows decide.
-    Elsewhere:  scikit-learn mean_pinball_loss (alpha = q, default 0.5; QuantileRegressor's
-                quantile), LightGBM quantile (alpha, default 0.9), XGBoost reg:quantileerror
-                (quantile_alpha). GluonTS doubles it and sums over rows. torch has none.
+    Elsewhere:  scikit-learn mean_pinball_loss (alpha, default 0.5) and QuantileRegressor
+                (quantile, default 0.5), LightGBM quantile (alpha, default 0.9), XGBoost
+                reg:quantileerror (quantile_alpha, no default). GluonTS doubles it and sums over
+                rows. torch and Keras have none.
     Example:    $ lossctl quantile:q=0.9 sample_data/diabetes.csv -p q90 -q --precision 6
                 9.85821
     Source:     Koenker and Bassett, "Regression quantiles" (1978).
@@ -55,7 +56,7 @@ def quantile(y: Floats, yhat: Floats, *, q: Level = 0.5) -> tuple[Floats, Slope]
     return value, lambda: side * np.sign(e)
 
 
-@loss("expectile_loss", "expectileerror", task=("regression", "probabilistic"))
+@loss("expectile_loss", task=("regression", "probabilistic"))
 def expectile(y: Floats, yhat: Floats, *, q: Level = 0.5) -> tuple[Floats, Slope]:
     """Expectile loss: the squared error, weighed by q below the truth and by 1 − q above it.
 
@@ -70,8 +71,8 @@ def expectile(y: Floats, yhat: Floats, *, q: Level = 0.5) -> tuple[Floats, Slope
     Choose it:  where too low and too high cost differently and large errors more than in
                 proportion; expectiles see how far the tail reaches, quantiles do not. Not where
                 a share of rows below the prediction is wanted (quantile) or y has outliers.
-    Elsewhere:  XGBoost reg:expectileerror, CatBoost Expectile (alpha = q). Some double it, so
-                that q = 0.5 is mse.
+    Elsewhere:  CatBoost Expectile (alpha = q). torch, Keras, scikit-learn, LightGBM and XGBoost
+                3.2 have none.
     Example:    $ lossctl expectile:q=0.9 sample_data/diabetes.csv -p q90 -q --precision 6
                 917.193
     Source:     Newey and Powell, "Asymmetric least squares estimation and testing" (1987).

@@ -266,12 +266,17 @@ def find(name: str) -> Loss:
         homes = [family for family, names in FAMILIES.items() if wanted in names]
         for family in homes or FAMILIES:
             import_module(f"lossctl.losses.{family}")
-    known = _NAMES.get(wanted)
+    known = _NAMES.get(wanted) or _squeezed(wanted)
     if known is None:
         near = nearest(wanted, _NAMES)
         advice = f"did you mean {near}?" if near else "run 'lossctl losses' for the list"
         raise UnknownLoss(f"unknown loss '{name}': {advice}")
     return _LOSSES[known]
+
+
+def _squeezed(wanted: str) -> str | None:
+    """Return the loss whose name is spelled in one word, as MSELoss is."""
+    return {name.replace("_", ""): known for name, known in _NAMES.items()}.get(wanted)
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

@@ -5,7 +5,15 @@ import numpy as np
 from lossctl.losses.registry import Floats, Slope, loss
 
 
-@loss("l1", "l1_loss", "mean_absolute_error", "regression_l1", task="regression")
+@loss(
+    "l1",
+    "l1_loss",
+    "mean_absolute_error",
+    "regression_l1",
+    "absolute_error",
+    "absoluteerror",
+    task="regression",
+)
 def mae(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     """Mean absolute error: the average distance between prediction and truth.
 
@@ -21,8 +29,9 @@ def mae(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     Choose it:  for noise with heavy tails and for reports in the unit of the data. Not where
                 large errors cost more than in proportion (mse), nor where the median of a
                 skewed y is the wrong thing to predict (counts with many zeros).
-    Elsewhere:  torch L1Loss, Keras MeanAbsoluteError, scikit-learn mean_absolute_error (its
-                gradient at a tie is −1; torch and lossctl use 0), LightGBM l1, XGBoost mae.
+    Elsewhere:  torch L1Loss, Keras MeanAbsoluteError, scikit-learn mean_absolute_error, LightGBM
+                l1, XGBoost mae and reg:absoluteerror. At a tie scikit-learn's AbsoluteError has
+                the gradient −1; torch and lossctl use 0.
     Example:    $ lossctl mae sample_data/diabetes.csv -q --precision 6
                 44.3502
     Source:     Bishop, "Pattern Recognition and Machine Learning", 1.5.5 (Minkowski loss, q = 1).
@@ -35,7 +44,15 @@ def mae(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     return np.abs(e), lambda: np.sign(e)
 
 
-@loss("l2", "mean_squared_error", "regression_l2", "squared_error", task="regression")
+@loss(
+    "l2",
+    "mse_loss",
+    "mean_squared_error",
+    "regression_l2",
+    "squared_error",
+    "squarederror",
+    task="regression",
+)
 def mse(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     """Mean squared error: the average squared distance between prediction and truth.
 
@@ -50,9 +67,10 @@ def mse(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
                 ‖ŷ − y‖², whose mean over a mini-batch M is 1/|M| Σ ‖ŷ − y‖².
     Choose it:  for noise that is near normal and where large errors are worse than in
                 proportion. Not where y has outliers that are no news (mae).
-    Elsewhere:  torch MSELoss, Keras MeanSquaredError, scikit-learn mean_squared_error. optax
-                l2_loss, scikit-learn's HalfSquaredError and the gradients of XGBoost and
-                LightGBM carry a factor ½.
+    Elsewhere:  torch MSELoss, Keras MeanSquaredError, scikit-learn mean_squared_error, optax
+                squared_error, LightGBM l2, XGBoost reg:squarederror. optax l2_loss,
+                scikit-learn's HalfSquaredError and the gradients of XGBoost and LightGBM carry
+                a factor ½.
     Example:    $ lossctl mse sample_data/diabetes.csv -q --precision 6
                 2998.92
     Source:     Bishop, "Pattern Recognition and Machine Learning", 1.5.5.
@@ -82,8 +100,10 @@ def rmse(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
                 Several outputs: the root of the mean over all of them.
     Choose it:  to report mse in the unit of the data. To train, mse has the same minimum and
                 the simpler gradient. Not where y has outliers that are no news (mae).
-    Elsewhere:  scikit-learn root_mean_squared_error (several outputs: the mean of their roots;
-                torchmetrics and lossctl: the root of the mean), Keras RootMeanSquaredError.
+    Elsewhere:  scikit-learn root_mean_squared_error, Keras RootMeanSquaredError, torchmetrics
+                MeanSquaredError(squared=False), XGBoost and LightGBM rmse. Of several outputs
+                scikit-learn takes the mean of their roots; Keras, torchmetrics and lossctl take
+                the root of the mean.
     Example:    $ lossctl rmse sample_data/diabetes.csv -q --precision 6
                 54.7624
     Source:     Hyndman and Koehler, "Another look at measures of forecast accuracy" (2006).

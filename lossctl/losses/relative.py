@@ -24,14 +24,16 @@ def mape(y: Floats, yhat: Floats, *, zero: Zero = "error") -> tuple[Floats, Slop
 
     Behaviour:  A row pulls with 1/|y|: a truth near 0 outweighs all others, and one that is 0
                 has no answer. It is an error; with zero=skip such rows are left out of the
-                numerator and the denominator, and counted. Too high a forecast of a positive y
-                can cost any amount and too low a one at most 1, so that the best forecast
-                is too low. At a tie the slope is 0.
+                numerator and the denominator, and counted. Of a positive y too high a forecast
+                can cost any amount, and too low a one, down to 0, at most 1: the best forecast
+                leans to the low side. At a tie the slope is 0.
     Choose it:  to report errors of positive quantities far from 0 across scales. Not to train,
                 and not for demand with zeros (wape), nor where 0 is an arbitrary point as in °C.
-    Elsewhere:  scikit-learn mean_absolute_percentage_error and Keras divide by a small number
-                where y is 0 (1e15 comes out), XGBoost returns ∞, LightGBM and CatBoost divide by
-                max(1, |y|), others drop the row. Keras returns percent.
+    Elsewhere:  Keras MeanAbsolutePercentageError is in percent, 100 times this. LightGBM mape
+                and CatBoost MAPE divide by max(1, |y|), another number wherever |y| < 1. Where y
+                is 0 scikit-learn mean_absolute_percentage_error divides by 2.2e-16 (1e15 comes
+                out), torchmetrics by 1.2e-6, Keras by 1e-7; XGBoost mape returns ∞, others drop
+                the row.
     Example:    $ lossctl mape sample_data/diabetes.csv -q --precision 6
                 0.396502
     Source:     Hyndman and Koehler, "Another look at measures of forecast accuracy" (2006).
@@ -63,8 +65,10 @@ def smape(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
                 sides alike: for y = 100, ŷ = 50 costs 0.67 and ŷ = 150 costs 0.4.
     Choose it:  where a forecasting competition asks for it. Else wape or mae, which have a
                 gradient everywhere and can be explained.
-    Elsewhere:  The range is [0, 2] here and in torchmetrics, [0, 200] in the M4 competition and
-                in CatBoost, [0, 1] without the 2; 0/0 is NaN in some.
+    Elsewhere:  The range is [0, 2] here and in torchmetrics
+                (SymmetricMeanAbsolutePercentageError), [0, 200] in CatBoost SMAPE and wherever
+                it is in percent, [0, 1] without the 2. 0/0 is 0 here and in torchmetrics, NaN in
+                some.
     Example:    $ lossctl smape sample_data/diabetes.csv -q --precision 6
                 0.321399
     Source:     Makridakis, "Accuracy measures: theoretical and practical concerns" (1993).
@@ -152,10 +156,12 @@ def msle(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
                 fades as 1/(1 + ŷ), so that a prediction far too high comes back slowly, while
                 one near −1 is thrown back. Too low costs more than too high by the same amount.
     Choose it:  for positive quantities that grow by factors: prices, visits, populations. Not
-                where the sum matters, since the best constant is a geometric mean and too low.
-    Elsewhere:  scikit-learn mean_squared_log_error, Keras MeanSquaredLogarithmicError (moves
-                negative numbers to a small positive one in silence; scikit-learn refuses what
-                is at or below −1, as lossctl does), XGBoost reg:squaredlogerror (with ½).
+                where the sum matters: the best constant is the geometric mean of 1 + y, less 1,
+                and so below the mean.
+    Elsewhere:  scikit-learn mean_squared_log_error, Keras MeanSquaredLogarithmicError, XGBoost
+                reg:squaredlogerror (with a factor ½). Keras moves negative numbers to a small
+                positive one in silence; scikit-learn refuses what is at or below −1, as lossctl
+                does.
     Example:    $ lossctl msle sample_data/diabetes.csv -q --precision 6
                 0.179446
     Source:     scikit-learn user guide, "Mean squared logarithmic error".
@@ -186,8 +192,8 @@ def rmsle(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
                 0.1 is some 10 %. It is no mean of per-row numbers: the average over mini-batches
                 is not the value of all. Outliers count by their ratio, as in msle.
     Choose it:  to report msle in readable units. To train, msle has the same minimum.
-    Elsewhere:  scikit-learn root_mean_squared_log_error (several outputs: the mean of the roots;
-                here the root of the mean), XGBoost eval_metric rmsle.
+    Elsewhere:  scikit-learn root_mean_squared_log_error, XGBoost rmsle. Of several outputs
+                scikit-learn takes the mean of their roots, lossctl the root of the mean.
     Example:    $ lossctl rmsle sample_data/diabetes.csv -q --precision 6
                 0.42361
     Source:     scikit-learn user guide, "Mean squared logarithmic error".

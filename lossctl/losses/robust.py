@@ -52,9 +52,10 @@ def huber(y: Floats, yhat: Floats, *, delta: Scale = 1.0) -> tuple[Floats, Slope
                 ordinary error.
     Choose it:  to train where most errors are ordinary and a few rows are wrong. Where outliers
                 should be forgotten rather than bounded, cauchy.
-    Elsewhere:  torch HuberLoss and Keras Huber (delta 1), optax huber_loss, scikit-learn
-                HuberRegressor (epsilon, in units of a fitted scale), LightGBM huber (alpha, 0.9).
-                smooth_l1 is huber divided by its δ; XGBoost has only pseudo_huber.
+    Elsewhere:  torch HuberLoss, Keras Huber and optax huber_loss (delta, default 1), LightGBM
+                huber (alpha, default 0.9), scikit-learn HuberRegressor (epsilon, in units of a
+                fitted scale). smooth_l1 is huber divided by its δ; XGBoost has only
+                pseudo_huber.
     Example:    $ lossctl huber:delta=50 sample_data/diabetes.csv -q --precision 6
                 1247.06
     Source:     Huber, "Robust estimation of a location parameter" (1964).
@@ -88,8 +89,8 @@ def smooth_l1(y: Floats, yhat: Floats, *, beta: Scale = 1.0) -> tuple[Floats, Sl
                 flatter and flatter parabola.
     Choose it:  for box coordinates and other regressions where mae is right but its constant
                 step keeps crossing the answer.
-    Elsewhere:  torch SmoothL1Loss (beta 1, and 0 allowed: here that is mae). Not the same as
-                huber unless β = 1.
+    Elsewhere:  torch SmoothL1Loss (beta, default 1). It takes beta = 0 as well, which is mae here.
+                The same number as huber only where β = 1.
     Example:    $ lossctl smooth_l1:beta=50 sample_data/diabetes.csv -q --precision 6
                 24.9412
     Source:     Girshick, "Fast R-CNN" (2015).
@@ -122,8 +123,9 @@ def pseudo_huber(y: Floats, yhat: Floats, *, delta: Scale = 1.0) -> tuple[Floats
                 proportion. A large delta gives ½ mse, a small one delta times mae.
     Choose it:  where huber is right and the method wants second derivatives (Newton steps,
                 gradient boosting).
-    Elsewhere:  XGBoost reg:pseudohubererror (huber_slope = δ) and its metric mphe; scipy
-                pseudo_huber; least_squares' soft_l1 is the same shape. torch and Keras have none.
+    Elsewhere:  XGBoost reg:pseudohubererror and its metric mphe (huber_slope = δ, default 1);
+                scipy.special.pseudo_huber; scipy least_squares loss="soft_l1" (f_scale = δ).
+                torch and Keras have none.
     Example:    $ lossctl pseudo_huber:delta=50 sample_data/diabetes.csv -q --precision 6
                 1037.98
     Source:     Hartley and Zisserman, "Multiple View Geometry", A6.8; Charbonnier et al. (1997).
@@ -166,12 +168,12 @@ def log_cosh(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     Value:      L = Σ wℓ / Σ w
 
     Behaviour:  The pull is e near the truth and levels off at 1, which it has to 0.1 % from
-                |e| = 4 on: one outlier counts as in mae, less ln 2. There is no parameter, so the
-                unit of y decides where it bends: with y in the hundreds it is mae − 0.693.
+                |e| = 4 on: one outlier counts as in mae, less ln 2. There is no parameter, so
+                the unit of y decides where it bends: errors in the hundreds give mae − 0.693.
     Choose it:  on a standardised y, as a smooth mae. Else huber or pseudo_huber, whose scale can
                 be set.
-    Elsewhere:  Keras LogCosh, optax log_cosh, CatBoost LogCosh. cosh e itself overflows at
-                |e| = 711; here nothing does.
+    Elsewhere:  Keras LogCosh, torchmetrics LogCoshError, optax log_cosh, CatBoost LogCosh.
+                cosh e itself overflows beyond |e| = 710.4; here nothing does.
     Example:    $ lossctl log_cosh sample_data/diabetes.csv -q --precision 6
                 43.6689
     Source:     Green, "Bayesian reconstructions from emission tomography data" (1990).
@@ -205,7 +207,7 @@ def fair(y: Floats, yhat: Floats, *, c: Scale = 1.0) -> tuple[Floats, Slope]:
                 little less than in proportion. A large c gives ½ mse, a small one c times mae.
     Choose it:  as a smooth stand-in for mae in gradient boosting. For a sharper line between
                 ordinary errors and outliers, huber.
-    Elsewhere:  LightGBM fair (fair_c, default 1); its gradient is the one above.
+    Elsewhere:  LightGBM fair (fair_c, default 1). torch, Keras and XGBoost have none.
     Example:    $ lossctl fair:c=50 sample_data/diabetes.csv -q --precision 6
                 767.849
     Source:     Fair, "On the robust estimation of econometric models" (1974).
@@ -231,7 +233,7 @@ def _fair(e: Floats, lost: Floats, c: float) -> tuple[Floats, Slope]:
     return value, slope
 
 
-@loss("cauchy_loss", "lorentzian", task="regression")
+@loss("cauchy_loss", task="regression")
 def cauchy(y: Floats, yhat: Floats, *, c: Scale = 1.0) -> tuple[Floats, Slope]:
     """Cauchy loss: half the squared error near 0, a logarithm far away.
 
@@ -244,8 +246,9 @@ def cauchy(y: Floats, yhat: Floats, *, c: Scale = 1.0) -> tuple[Floats, Slope]:
                 training from far away hardly moves, and several minima are possible. A large c
                 gives ½ mse; a small one hears only the rows next to the prediction.
     Choose it:  where outliers are junk and the start is near. Begin with huber otherwise.
-    Elsewhere:  scipy least_squares loss="cauchy" (f_scale = c), the Lorentzian of robust
-                vision; torch, Keras and LightGBM have none.
+    Elsewhere:  scipy least_squares loss="cauchy" (f_scale = c). The Lorentzian of robust vision,
+                ln(1 + ½(e/s)²), is this at c = s√2, divided by s². torch, Keras, XGBoost and
+                LightGBM have none.
     Example:    $ lossctl cauchy:c=50 sample_data/diabetes.csv -q --precision 6
                 764.47
     Source:     Black and Anandan, "The robust estimation of multiple motions" (1996).
@@ -294,7 +297,8 @@ def epsilon_insensitive(y: Floats, yhat: Floats, *, epsilon: Width = 0.1) -> tup
                 gives mae.
     Choose it:  where there is a tolerance, or for support vector regression. Not to rank models
                 that all lie within it.
-    Elsewhere:  scikit-learn SVR and SGDRegressor loss="epsilon_insensitive" (epsilon 0.1);
+    Elsewhere:  scikit-learn SVR and SGDRegressor(loss="epsilon_insensitive") with epsilon 0.1,
+                LinearSVR with epsilon 0, where none is given. Their
                 "squared_epsilon_insensitive" is its square.
     Example:    $ lossctl epsilon_insensitive:epsilon=20 sample_data/diabetes.csv -q --precision 6
                 27.1087

@@ -51,8 +51,8 @@ def brier(
     Choose it:  to judge probabilities where a single sure miss must not cost without bound. To
                 train through a sigmoid or softmax, bce_with_logits and cce_with_logits.
     Elsewhere:  scikit-learn brier_score_loss is the one-column form for two classes and the Σ
-                for more (scale_by_half); two columns p and 1 − p cost twice as much as one
-                column. yardstick always halves the Σ.
+                for more, unless scale_by_half says otherwise. Two columns p and 1 − p cost twice
+                as much here as one column. yardstick always halves the Σ.
     Example:    $ lossctl brier sample_data/breast_cancer.csv -p prob -q --precision 6
                 0.0415795
     Source:     Brier, "Verification of forecasts expressed in terms of probability" (1950).

@@ -131,8 +131,9 @@ def tweedie_nll(y: Floats, yhat: Floats, *, power: Between = 1.5) -> tuple[Float
                 A power near 1 treats the amounts as counts, one near 2 as gamma amounts.
     Choose it:  to train on amounts with exact zeros; to report, tweedie_deviance. The power is
                 a choice: losses at two powers are not on one scale.
-    Elsewhere:  XGBoost tweedie-nloglik@p and LightGBM tweedie (tweedie_variance_power), both
-                with 1.5 where none is given. Their models predict ln μ, their metrics take μ.
+    Elsewhere:  XGBoost tweedie-nloglik@p and LightGBM tweedie. In both the power is
+                tweedie_variance_power, default 1.5, though XGBoost's metric has no default when
+                it is asked for by name. Their models predict ln μ, their metrics take μ.
     Example:    $ lossctl tweedie_nll sample_data/linnerud.csv \
                   -y y_situps -p rate_situps -q --precision 6
                 47.8932

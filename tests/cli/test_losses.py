@@ -248,6 +248,14 @@ def test_every_page_as_json_and_markdown(run: Run, name: str) -> None:
     assert "Curve:" not in page
 
 
+@pytest.mark.parametrize(
+    ("name", "loss"),
+    [("MSELoss", "mse"), ("SmoothL1Loss", "smooth_l1"), ("MeanAbsoluteError", "mae")],
+)
+def test_a_name_in_one_word_is_known(run: Run, name: str, loss: str) -> None:
+    assert run("losses", name).out == run("losses", loss).out
+
+
 def test_an_unknown_name_is_near_to_one(run: Run) -> None:
     done = run("losses", "msee")
     assert (done.code, done.out) == (2, "")
