@@ -18,7 +18,7 @@ from lossctl.checks import Of, Slip
 from lossctl.losses import find
 from lossctl.losses.logistic import sigmoid
 from lossctl.losses.rows import one_hot, row_sum
-from lossctl.values import ORDERED, gradient_of, pull_of
+from lossctl.values import ORDERED, gradient_of, weighted_slope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -103,7 +103,7 @@ def bases_of(task: Task, rule: Rule) -> list[Base]:
 def _closed_form(whole: Whole, rule: Rule, scores: Scores) -> Floats:
     if rule.of == "value":
         return gradient_of(whole.task, scores, whole.outcome)
-    return pull_of(whole.task, scores, 0.0)
+    return weighted_slope(scores)
 
 
 def _without_weights(whole: Whole, rule: Rule, scores: Scores) -> Floats:

@@ -247,17 +247,21 @@ def _number(x: Decimal) -> float:
     return ratio(*x.as_integer_ratio())
 
 
-def pull_of(task: Task, scores: Scores, centre: float) -> Floats:
-    """Return the gradient but for the factor that all rows share: ±w·(s − centre)."""
+def weighted_slope(scores: Scores, centre: float = 0.0) -> Floats:
+    """Return w·(s − centre), the gradient of Σwℓ where the centre is 0."""
     slope, weight = scores.slope(), scores.weight
     with np.errstate(all="ignore"):
         if centre:
             slope = slope - centre
-        if task.bound.loss.higher_is_better:
-            slope = -slope
         if weight is None:
             return slope
         return times(weight if slope.ndim == 1 else weight[:, np.newaxis], slope)
+
+
+def pull_of(task: Task, scores: Scores, centre: float) -> Floats:
+    """Return the gradient but for the positive factor that all rows share."""
+    pull = weighted_slope(scores, centre)
+    return -pull if task.bound.loss.higher_is_better else pull
 
 
 def gradient_of(task: Task, scores: Scores, outcome: Outcome) -> Floats:

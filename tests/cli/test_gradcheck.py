@@ -168,6 +168,11 @@ def test_gradients_of_the_sum(run: Run, write: Write, binary: dict[str, Any]) ->
     assert run(*words, "gn").err.endswith(": divided by n\n")
     assert run(*words, "gw", "-w", "w").code == 0
     assert run(*words, "g", "-w", "w").err.endswith(": weights left out\n")
+    e = binary["z"] - binary["y"]
+    path = table(write, {**binary, "g": 2.0 * e}, "squares.csv")
+    for loss in ("mse", "rmse", "r2", "explained_variance"):
+        done = run("gradcheck", loss, path, "-p", "z", "--of", "sum", "--grad", "g")
+        assert (done.code, done.err) == (0, "")
 
 
 def test_some_rows_only(run: Run, write: Write, binary: dict[str, Any]) -> None:
