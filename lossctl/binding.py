@@ -56,6 +56,12 @@ def _refuse(task: Task, options: Options) -> None:
     if options.positive is not None and not task.binary:
         why = "is none" if loss.labels == "real" else "has class columns here"
         raise UsageError(f"--positive needs a binary loss; {loss.name} {why}")
+    domain = task.bound.y
+    if task.labelled and task.form == "elementwise" and domain is not None and 0.0 not in domain:
+        raise UsageError(
+            f"{loss.name} takes no labels: they are 0 and 1 for each class, and y must be in"
+            f" {domain}"
+        )
     if loss.aggregate in SINGLE and len(columns.pred) > 1:
         raise UsageError(
             f"{loss.name} takes one prediction column, got {len(columns.pred)}; name one with -p"

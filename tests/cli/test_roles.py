@@ -182,5 +182,9 @@ def test_options_that_would_do_nothing_are_refused(run: Run) -> None:
     assert "--positive needs a binary loss; brier has class columns here" in done.err
     done = run("eval", "crps", DIABETES, "-p", "m_*", "--class-weight", "1=2")
     assert "--class-weight needs labels; crps has none" in done.err
+    for spec in ("mape", "gamma_deviance", "gamma_nll", "tweedie_deviance:power=3"):
+        done = run("eval", spec, wine, "-y", "cultivar", "-p", "p_*")
+        assert (done.code, done.out) == (2, "")
+        assert "takes no labels: they are 0 and 1 for each class, and y must be in" in done.err
     done = run("eval", "cce", wine, "-y", "p_*", "-p", "p_*", "--ignore", "barolo")
     assert "--ignore needs a label column" in done.err
