@@ -161,6 +161,8 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "binary_focal_crossentropy",
         "categorical_focal_crossentropy",
         "sigmoid_focal_crossentropy",
+    ),
+    "focal_logits": (
         "focal_with_logits",
         "sigmoid_focal_loss",
         "focal_loss_with_logits",
