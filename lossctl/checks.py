@@ -69,7 +69,8 @@ class GradCheck:
             return f"all {self.n} rows agree with {what} of {self.spec}"
         line = f"{self.differ} of {self.n} rows differ from {what} of {self.spec}"
         if not self.slips:
-            return f"{line}: no usual slip explains it"
+            most = f"; the largest difference is {self.worst[0].gap:.3g}" if self.worst else ""
+            return f"{line}: no usual slip explains it{most}"
         rows = self.slips[0].rows
         share = "" if rows == self.differ else f" (in {rows} of the rows looked at)"
         return f"{line}: {' or '.join(slip.name for slip in self.slips)}{share}"

@@ -44,7 +44,9 @@ def command(
     atol: Annotated[
         float | None,
         typer.Option(
-            "--atol", metavar="X", help="Without it, 1e-6 of the gradient's root mean square."
+            "--atol",
+            metavar="X",
+            help="For a rounded column; without it, 1e-6 of the gradient's root mean square.",
         ),
     ] = None,
     y: opt.Truth = None,
