@@ -138,7 +138,7 @@ def gradcheck(
 
     ``of="value"``: ∂L/∂ŷ, the gradient of the value that ``evaluate`` returns; ``of="sum"``: that
     of Σwℓ. A row agrees within ``atol + rtol·|closed form|``; without ``atol``, it is 1e-6 of the
-    root mean square. The other arguments are those of ``samples``. Raises a ``LossctlError``.
+    median size. The other arguments are those of ``samples``. Raises a ``LossctlError``.
     """
     from lossctl.gradients import Settings, gradcheck_with
 

@@ -25,9 +25,9 @@ def make_task(spec: Spec, header: Header, options: Options) -> Task:
     columns = choose(
         header,
         loss,
-        spec.y or options.y,
-        spec.pred or options.pred,
-        spec.weight or options.weight,
+        options.y if spec.y is None else spec.y,
+        options.pred if spec.pred is None else spec.pred,
+        options.weight if spec.weight is None else spec.weight,
     )
     rules = Rules(
         outputs_sum=options.outputs == "sum",
@@ -81,7 +81,11 @@ def _refuse(task: Task, options: Options) -> None:
 
 
 def wants_of(
-    names: tuple[str, ...], tasks: Sequence[Task], by: tuple[str, ...], keep: tuple[str, ...] = ()
+    names: tuple[str, ...],
+    tasks: Sequence[Task],
+    by: tuple[str, ...],
+    keep: tuple[str, ...] = (),
+    numbers: tuple[str, ...] = (),
 ) -> tuple[Want, ...]:
     """Return every column that has to be read, each kind of reading once."""
     wants: dict[tuple[str, bool], Want] = {}
@@ -114,6 +118,8 @@ def wants_of(
             add(Want(columns.weight, names.index(columns.weight)))
     for name in by:
         add(Want(name, names.index(name), "text"))
+    for name in numbers:
+        add(Want(name, names.index(name), infinite=True))
     for name in keep:
         add(Want(name, names.index(name), "raw"))
     return tuple(wants.values())

@@ -34,7 +34,7 @@ class Differing(NamedTuple):
 
 
 class Slip(NamedTuple):
-    """What would explain the difference, and for how many of the rows that differ."""
+    """What would explain the difference, and for how many of the differing rows looked at."""
 
     name: str
     rows: int
@@ -42,7 +42,11 @@ class Slip(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class GradCheck:
-    """What came of the comparison; ``worst`` are the rows with the largest differences."""
+    """What came of the comparison; ``worst`` are the rows with the largest differences.
+
+    ``faint`` rows agree only because their gradient is so small beside ``atol``. ``looked_at`` is
+    how many of the rows that differ were searched for a slip that explains some of them only.
+    """
 
     spec: str
     of: Of
@@ -50,6 +54,8 @@ class GradCheck:
     columns: Mapping[str, Any]
     n: int
     differ: int
+    faint: int
+    looked_at: int
     rtol: float
     atol: float
     slips: tuple[Slip, ...]
@@ -66,13 +72,14 @@ class GradCheck:
         """One line that says what was found."""
         what = "∂L/∂ŷ" if self.of == "value" else "∂Σwℓ/∂ŷ"
         if self.agrees:
-            return f"all {self.n} rows agree with {what} of {self.spec}"
+            few = f", {self.faint} of them only within atol {self.atol:.3g}" if self.faint else ""
+            return f"all {self.n} rows agree with {what} of {self.spec}{few}"
         line = f"{self.differ} of {self.n} rows differ from {what} of {self.spec}"
         if not self.slips:
             most = f"; the largest difference is {self.worst[0].gap:.3g}" if self.worst else ""
             return f"{line}: no usual slip explains it{most}"
         rows = self.slips[0].rows
-        share = "" if rows == self.differ else f" (in {rows} of the rows looked at)"
+        share = "" if rows == self.differ else f" (in {rows} of the {self.looked_at} looked at)"
         return f"{line}: {' or '.join(slip.name for slip in self.slips)}{share}"
 
     def to_dict(self) -> dict[str, Any]:
@@ -85,6 +92,8 @@ class GradCheck:
             "columns": dict(self.columns),
             "n": self.n,
             "differ": self.differ,
+            "faint": self.faint,
+            "looked_at": self.looked_at,
             "rtol": self.rtol,
             "atol": self.atol,
             "slips": [slip._asdict() for slip in self.slips],

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 SCALE_BITS = 2148  # 2 × 1074: the unit in which products of two subnormals are whole
+ONE = 1 << SCALE_BITS  # 1 in those units
 CUBIC_SHIFT = 1074  # … and of three, with this many bits more
 SLICE = 1 << 16  # numbers a round may sum without rounding, at KEPT_BITS each: 36 + 16 ≤ 52
 KEPT_BITS = 36

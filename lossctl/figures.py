@@ -8,7 +8,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from lossctl.errors import InputError
-from lossctl.exact import SCALE_BITS, root_ratio
+from lossctl.exact import ONE, root_ratio
 from lossctl.order import Atom, Medians, settle
 from lossctl.quantiles import rank_of
 from lossctl.report import Gradient, PerSample, Result, Statistics, Worst
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from lossctl.summary import Summary
     from lossctl.task import Task
 
-ONE = 1 << SCALE_BITS
 LEVELS = (0.05, 0.5, 0.95)
 
 
@@ -34,7 +33,7 @@ def make_result(
     where = "" if group is None else f" in group {', '.join(group.values())}"
     check_state(task, state, where)
     notes = _mass_notes(task, state, where) + _sum_notes(task, state)
-    outcome = whole_outcome(task, state)
+    outcome = whole_outcome(task, state, where)
     loss = float(state.sums.loss)
     return Result(
         loss=task.bound.loss.name,
@@ -76,7 +75,7 @@ def check_state(task: Task, state: State, where: str = "") -> None:
         raise InputError(f"all weights are zero{where}; {advice}", column=task.columns.weight)
 
 
-def whole_outcome(task: Task, state: State) -> Outcome:
+def whole_outcome(task: Task, state: State, where: str = "") -> Outcome:
     """Return the value and what scales the gradient, of the state of the whole input."""
     if task.bound.loss.aggregate == "max":
         peak = state.peak
@@ -87,7 +86,7 @@ def whole_outcome(task: Task, state: State) -> Outcome:
         medians = settle(state.orders, state.sums.weight.units)
         assert isinstance(medians, Medians)
         return Outcome(medians.value, atoms=medians.atoms)
-    return outcome_of(task, state.sums)
+    return outcome_of(task, state.sums, where)
 
 
 def _batches(task: Task, state: State) -> tuple[float, ...] | None:

@@ -8,19 +8,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from lossctl.binding import wants_of
-from lossctl.checks import Differing, GradCheck, Of
+from lossctl.checks import Differing, GradCheck, Of, Slip
 from lossctl.errors import UsageError
 from lossctl.losses.spec import parse_specs
 from lossctl.passes import first_pass, second_pass
-from lossctl.slips import Range, Rule, bases_of, range_of, slips_of
+from lossctl.slips import Range, Rule, bases_of, range_of, slips_of, within
 from lossctl.sources.columns import select
-from lossctl.sources.table import Want
 from lossctl.state import Plan, cells_of
 from lossctl.tables import files_of, header_of, open_table, rereadable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from numpy.typing import NDArray
 
     from lossctl.options import Options
@@ -30,7 +27,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-FLOOR = 1e-6  # without --atol, this share of the closed form's root mean square
+FLOOR = 1e-6  # without --atol, this share of the median size of the closed form
 SAMPLE = 1000  # differing rows that are looked at where no slip explains all
 
 
@@ -50,24 +47,28 @@ def gradcheck_with(
     specs = parse_specs(loss)
     if len(specs) != 1:
         raise UsageError(f"gradcheck takes one loss, got {len(specs)}")
+    _check_settings(settings)
+    pred = options.pred if specs[0].pred is None else specs[0].pred
     with rereadable(data) as source:
-        whole = first_pass(source, specs[0], options, Plan(summaries=True))
+        whole = first_pass(source, specs[0], options, Plan(summaries=True), also=grad)
         task = whole.task
         if settings.of == "sum" and whole.outcome.atoms is not None:
             raise UsageError(f"{task.bound.loss.name} is no sum over rows: leave out --of sum")
         with open_table(source, options) as table:
-            names = _grad_columns(task, header_of(table, options), grad)
-            wants = wants_of(table.names, [task], ())
-            wants += tuple(Want(n, table.names.index(n), infinite=True) for n in names)
+            names = _grad_columns(task, header_of(table, options), grad, pred)
+            wants = wants_of(table.names, [task], (), numbers=names)
         rule = _rule(whole, settings)
 
         def check(scores: Scores) -> Part:
             return _check(whole, rule, names, scores)
 
         total = Part()
-        for part in second_pass(source, whole, options, _once(wants), check):
+        for part in second_pass(source, whole, options, wants, check):
             total = total.join(part, rule.top)
-    slips = slips_of(whole, rule, total.ranges, total.sample, total.differ) if total.differ else ()
+    slips: tuple[Slip, ...] = ()
+    if total.differ:
+        parts = total.ranges, total.sample, total.differ, total.largest
+        slips = slips_of(whole, rule, *parts)
     return GradCheck(
         spec=task.bound.spec,
         of=settings.of,
@@ -80,6 +81,8 @@ def gradcheck_with(
         },
         n=whole.state.rows,
         differ=total.differ,
+        faint=total.faint,
+        looked_at=len(total.sample),
         rtol=rule.rtol,
         atol=rule.atol,
         slips=slips,
@@ -88,8 +91,24 @@ def gradcheck_with(
     )
 
 
-def _grad_columns(task: Task, header: Any, grad: str) -> tuple[str, ...]:
-    """Return the columns of the gradient in the order of the predictions."""
+def _check_settings(settings: Settings) -> None:
+    """Refuse what compares nothing; the names are those of the options."""
+    if settings.of not in ("value", "sum"):
+        raise UsageError(f"--of is value or sum, got '{settings.of}'")
+    for name, x in (("--rtol", settings.rtol), ("--atol", settings.atol)):
+        if name == "--atol" and x is None:
+            continue
+        if not isinstance(x, (int, float)) or not 0.0 <= x < math.inf:
+            raise UsageError(f"{name} must be 0 or more and finite, got {x}")
+    if not isinstance(settings.top, int) or settings.top < 0:
+        raise UsageError(f"--top must be a whole number of at least 0, got {settings.top}")
+
+
+def _grad_columns(task: Task, header: Any, grad: str, pred: str | None) -> tuple[str, ...]:
+    """Return the columns of the gradient in the order of the predictions.
+
+    What stars match goes together: classes, roles, or what the star of the predictions matched.
+    """
     chosen = select(header, grad)
     k = len(task.columns.pred)
     if len(chosen.names) != k:
@@ -97,27 +116,20 @@ def _grad_columns(task: Task, header: Any, grad: str) -> tuple[str, ...]:
             f"--grad names {len(chosen.names)} columns and the loss has {k} predictions; give one"
             " for each"
         )
-    order = task.columns.classes or ()
+    roles = tuple(role.name for role in task.bound.loss.roles)
+    stars = select(header, pred).stars if pred is not None and not roles else None
+    order = task.columns.classes or roles or stars or ()
     if chosen.stars and k > 1 and sorted(chosen.stars) == sorted(order):
         by_star = dict(zip(chosen.stars, chosen.names, strict=True))
         return tuple(by_star[star] for star in order)
     return chosen.names
 
 
-def _once(wants: Iterable[Want]) -> tuple[Want, ...]:
-    """Return each column once; one that a loss reads as well follows the loss's rule."""
-    found: dict[tuple[str, bool], Want] = {}
-    for want in wants:
-        found.setdefault((want.name, want.numeric), want)
-    return tuple(found.values())
-
-
 def _rule(whole: Whole, settings: Settings) -> Rule:
-    gradient = whole.gradient
-    assert gradient is not None
-    size = gradient.l2 / math.sqrt(whole.state.rows * len(whole.task.columns.pred))
-    if settings.of == "sum" and whole.outcome.scale.divisor:
-        size *= whole.outcome.scale.divisor
+    scale = whole.outcome.scale
+    size = whole.state.gradient.quantiles.median_size()
+    if settings.of == "value":
+        size = abs(scale.entry(size)) if whole.outcome.atoms is None else 0.0
     size = size if math.isfinite(size) else 0.0
     atol = FLOOR * size if settings.atol is None else settings.atol
     return Rule(settings.of, settings.rtol, atol, settings.atol or 0.0, size, settings.top)
@@ -127,6 +139,8 @@ class Part(NamedTuple):
     """What some rows say: how many differ, the ranges of the bases, rows to show and to sample."""
 
     differ: int = 0
+    faint: int = 0
+    largest: float = 0.0
     ranges: tuple[Range, ...] = ()
     worst: tuple[Differing, ...] = ()
     sample: tuple[tuple[Floats, ...], ...] = ()
@@ -139,7 +153,14 @@ class Part(NamedTuple):
             ranges = tuple(a.join(b) for a, b in pairs)
         worst = sorted((*self.worst, *other.worst), key=lambda row: (-row.gap, row.row))
         sample = (*self.sample, *other.sample)[:SAMPLE]
-        return Part(self.differ + other.differ, ranges, tuple(worst[:top]), sample)
+        return Part(
+            self.differ + other.differ,
+            self.faint + other.faint,
+            max(self.largest, other.largest),
+            ranges,
+            tuple(worst[:top]),
+            sample,
+        )
 
 
 def _check(whole: Whole, rule: Rule, names: tuple[str, ...], scores: Scores) -> Part:
@@ -148,20 +169,22 @@ def _check(whole: Whole, rule: Rule, names: tuple[str, ...], scores: Scores) -> 
     found = np.column_stack([batch.numbers(name) for name in names])
     bases = [_as_columns(base(whole, rule, scores)) for _, base in bases_of(task, rule)]
     expected = bases[0]
-    with np.errstate(all="ignore"):
-        close = np.abs(found - expected) <= rule.atol + rule.rtol * np.abs(expected)
-        close &= np.isfinite(expected)  # within ∞ of it is everything
-    differs = ~(close | (found == expected)).all(axis=1)
+    relative = rule.rtol * np.abs(expected)
+    close = within(found, expected, rule.atol, relative)
+    differs = ~close.all(axis=1)
     count = int(np.count_nonzero(differs))
     if not batch.size:
         return Part()
+    alone = within(found, expected, rule.given_atol, relative)
+    faint = int(np.count_nonzero(~differs & ~alone.all(axis=1)))
     ranges = tuple(range_of(found, base, rule) for base in bases)
     if not count:
-        return Part(0, ranges)
+        return Part(0, faint, 0.0, ranges)
     rows = np.flatnonzero(differs)
     with np.errstate(all="ignore"):
-        gaps = np.abs(found[rows] - expected[rows]).max(axis=1)
-    order = np.argsort(-np.where(np.isnan(gaps), np.inf, gaps), kind="stable")
+        gaps = np.where(close[rows], 0.0, np.abs(found[rows] - expected[rows])).max(axis=1)
+    gaps = np.where(np.isnan(gaps), np.inf, gaps)
+    order = np.argsort(-gaps, kind="stable")
     worst = tuple(
         Differing(
             batch.row(index),
@@ -176,7 +199,7 @@ def _check(whole: Whole, rule: Rule, names: tuple[str, ...], scores: Scores) -> 
     sample = tuple(
         (found[index], *(base[index] for base in bases)) for index in rows[:SAMPLE].tolist()
     )
-    return Part(count, ranges, worst, sample)
+    return Part(count, faint, float(gaps.max()), ranges, worst, sample)
 
 
 def _as_columns(x: Floats) -> Floats:

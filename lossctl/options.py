@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from lossctl.errors import UsageError
@@ -57,11 +58,13 @@ def make_options(by: str | Sequence[str] | None = None, **options: Any) -> Optio
     weights = options.get("class_weight") or {}
     if not isinstance(weights, Mapping):
         raise UsageError(f"class_weight maps labels to weights, got {weights!r}")
-    options["class_weight"] = {str(label): float(weight) for label, weight in weights.items()}
-    chosen = Options(by=(by,) if isinstance(by, str) else tuple(by or ()), **options)
+    options["class_weight"] = {str(label): _weight(weight) for label, weight in weights.items()}
+    groups: Iterable[Any] = (by,) if isinstance(by, str) or not isinstance(by, Iterable) else by
+    chosen = Options(by=tuple(str(name) for name in groups if name is not None), **options)
     for name, low in (("batch_size", 1), ("threads", 1), ("block_size", 1), ("top", 0)):
         value = getattr(chosen, name)
-        if value is not None and not (isinstance(value, int) and value >= low):
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if value is not None and not (whole and value >= low):
             raise UsageError(f"{name} must be a whole number of at least {low}, got {value!r}")
     for name, choices in (
         ("outputs", ("mean", "sum")),
@@ -72,3 +75,14 @@ def make_options(by: str | Sequence[str] | None = None, **options: Any) -> Optio
             known = ", ".join(choice for choice in choices if choice)
             raise UsageError(f"{name} must be one of {known}, got '{getattr(chosen, name)}'")
     return chosen
+
+
+def _weight(weight: Any) -> float:
+    """Return the weight of a class, or raise UsageError."""
+    try:
+        value = float(weight)
+    except (TypeError, ValueError):
+        value = math.nan
+    if not 0.0 <= value < math.inf:
+        raise UsageError(f"a class weight must be 0 or more and finite, got {weight!r}")
+    return value

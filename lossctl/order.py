@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from lossctl.exact import SCALE_BITS, grouped_units
+from lossctl.exact import ONE, grouped_units
 from lossctl.exact import total as sum_of
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 LIMIT = 1 << 20
 FINER = 12  # bits by which a pass refines the one before
-ONE = 1 << SCALE_BITS
 
 
 class Bracket(NamedTuple):
@@ -115,7 +114,8 @@ class Order:
     def find(self, total: int, upper: bool) -> tuple[Tied, float] | Bracket:
         """Return the lower or upper median, or the bracket in which the next pass finds it.
 
-        ``total`` is the weight of all numbers, in exact units.
+        ``total`` is the weight of all numbers, in exact units. Raises LookupError where the numbers
+        are not those that the bracket was made for.
         """
         if self.kept:
             return self._among_kept(total, upper)
@@ -128,7 +128,7 @@ class Order:
                 width = self.bracket.shift
                 return Bracket(bits, width, max(0, width - FINER), weight)
             weight += tied.weight
-        raise AssertionError("the median lies in no bin")
+        raise LookupError("the median lies in no bin")
 
     def _among_kept(self, total: int, upper: bool) -> tuple[Tied, float]:
         """Return the median of numbers that are all there."""
@@ -145,6 +145,8 @@ class Order:
             return _reached(self.bracket.below + _weight(w, 0, count), total, upper)
 
         at = bisect_left(range(1, len(e) + 1), True, key=reached)
+        if at == len(e):
+            raise LookupError("the median lies above all numbers")
         sizes = np.abs(e)
         value = float(sizes[at])
         first, last = (int(np.searchsorted(sizes, value, side)) for side in ("left", "right"))

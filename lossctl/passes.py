@@ -55,9 +55,17 @@ def changed(source: Any) -> InputError:
 
 
 def states_of(
-    data: Any, specs: Sequence[Spec], plan: Plan, options: Options, watch: Watch | None = None
+    data: Any,
+    specs: Sequence[Spec],
+    plan: Plan,
+    options: Options,
+    watch: Watch | None = None,
+    also: str | None = None,
 ) -> tuple[list[Task], tuple[str, ...], States, Counts]:
-    """Return the tasks, the columns of the groups, every state, and how many rows were read."""
+    """Return the tasks, the columns of the groups, every state, and how many rows were read.
+
+    ``also`` selects further columns of numbers, without which a row does not count.
+    """
     again = any(_may_need_more(spec, plan) for spec in specs)
     with rereadable(data) if again else nullcontext(data) as source:
         before = identities(source) if again else []
@@ -65,18 +73,22 @@ def states_of(
             header = header_of(table, options)
             tasks = [make_task(spec, header, options) for spec in specs]
             by = tuple(name for selector in options.by for name in select(header, selector).names)
-            states, counts = one_pass(table, tasks, by, plan, options, {}, watch)
+            numbers = () if also is None else select(header, also).names
+            wants = wants_of(table.names, tasks, by, numbers=numbers)
+            states, counts = one_pass(table, tasks, by, plan, options, wants, {}, watch)
         foci = _unsettled(tasks, states, plan)
         while foci:
             with open_table(source, options) as table:
-                found, seen = one_pass(table, tasks, by, plan, options, foci)
-            if seen != counts or any(found[key].sums != states[key].sums for key in foci):
+                found, seen = one_pass(table, tasks, by, plan, options, wants, foci)
+            same = all(key in found and found[key].sums == states[key].sums for key in foci)
+            if seen != counts or not same or identities(source) != before:
                 raise changed(source)
             for key in foci:
                 states[key] = _settled(tasks[key[0]], states[key], found[key])
-            foci = _unsettled(tasks, states, plan)
-            if identities(source) != before:
-                raise changed(source)
+            try:
+                foci = _unsettled(tasks, states, plan)
+            except LookupError:  # the median is not where the pass before saw it
+                raise changed(source) from None
     return tasks, by, states, counts
 
 
@@ -95,10 +107,16 @@ class Whole(NamedTuple):
     gradient: Gradient | None = None
 
 
-def first_pass(source: Any, spec: Spec, options: Options, plan: Plan = VALUE_ONLY) -> Whole:
+def first_pass(
+    source: Any,
+    spec: Spec,
+    options: Options,
+    plan: Plan = VALUE_ONLY,
+    also: str | None = None,
+) -> Whole:
     """Return the totals of one loss, or raise InputError where there are none."""
     before = identities(source)
-    tasks, _, states, counts = states_of(source, [spec], plan, options)
+    tasks, _, states, counts = states_of(source, [spec], plan, options, also=also)
     task, state = tasks[0], states[0, ()]
     with in_files(source):
         result = make_result(task, state, None, plan.summaries, worst=0)
@@ -140,11 +158,12 @@ def one_pass(
     by: tuple[str, ...],
     plan: Plan,
     options: Options,
+    wants: tuple[Want, ...],
     foci: Mapping[Key, Focus],
     watch: Watch | None = None,
 ) -> tuple[States, Counts]:
     """Return the states over the whole table: of all tasks, or of those in ``foci``."""
-    threads = prepare(table, wants_of(table.names, tasks, by), options)
+    threads = prepare(table, wants, options)
     states: States = {}
     chosen = {index: task for index, task in enumerate(tasks) if _takes_part(index, foci)}
     if not by:

@@ -113,6 +113,19 @@ class Quantiles:
             values.append(min(max(value, low), high))
         return values
 
+    def median_size(self) -> float:
+        """Return the median magnitude of the numbers that are not 0; 0 where there is none."""
+        if self.exact:
+            sizes = np.abs(np.concatenate(self.kept)) if self.kept else _EMPTY_FLOATS
+            sizes = np.sort(sizes[sizes > 0.0])
+            return float(sizes[rank_of(0.5, len(sizes))]) if len(sizes) else 0.0
+        sizes_of = self.negative + self.positive
+        steps = np.cumsum(sizes_of.counts)
+        if not len(steps):
+            return 0.0
+        rank = rank_of(0.5, int(steps[-1]))
+        return _middle(sizes_of.first + int(np.searchsorted(steps, rank, side="right")))
+
     def histogram(self, low: float, high: float, bins: int = 32) -> tuple[int, ...]:
         """Return counts of ``bins`` equal parts of [low, high].
 

@@ -34,11 +34,13 @@ class Fault(NamedTuple):
     """A number that is not what it should be."""
 
     where: str
-    found: float
-    expected: float
+    found: float | None = None
+    expected: float | None = None
 
     def __str__(self) -> str:
         """Say it in one line."""
+        if self.expected is None:
+            return self.where
         return f"{self.where}: expected {self.expected!r}, got {self.found!r}"
 
 
@@ -57,14 +59,23 @@ class Check(NamedTuple):
 
 def selftest() -> tuple[Check, ...]:
     """Run every part of the audit."""
-    vectors = json.loads(files("lossctl").joinpath(VECTORS).read_text(encoding="utf-8"))
-    checks = [_kernels(loss.name, vectors["kernels"].get(loss.name, ())) for loss in all_losses()]
+    try:
+        vectors = json.loads(files("lossctl").joinpath(VECTORS).read_text(encoding="utf-8"))
+        kernels, reports = dict(vectors["kernels"]), list(vectors["reports"])
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        return (Check("vectors", 0, (_broken(error),)),)
+    checks = [_kernels(loss.name, kernels.get(loss.name, ())) for loss in all_losses()]
     parts: tuple[tuple[str, Callable[..., Iterator[tuple[str, Any, Any, float]]], Any], ...] = (
-        ("whole reports", _reports, vectors["reports"]),
+        ("whole reports", _reports, reports),
         ("exact sums", _sums, None),
         ("readers", _readers, None),
     )
     return (*checks, *(_check(name, part(data)) for name, part, data in parts))
+
+
+def _broken(error: Exception) -> Fault:
+    """Return what broke, in one line, where there is no number to compare."""
+    return Fault(" ".join(f"{type(error).__name__}: {error}".split()))
 
 
 def _check(name: str, compared: Iterator[tuple[str, Any, Any, float]]) -> Check:
@@ -75,7 +86,7 @@ def _check(name: str, compared: Iterator[tuple[str, Any, Any, float]]) -> Check:
             if not _agree(found, expected, within):
                 faults.append(Fault(where, found, expected))
     except Exception as error:  # a broken install may break anywhere: that is a finding
-        faults.append(Fault(f"{type(error).__name__}: {error}", math.nan, math.nan))
+        faults.append(_broken(error))
     return Check(name, numbers, tuple(faults))
 
 

@@ -29,14 +29,16 @@ if TYPE_CHECKING:
     from lossctl.scoring import Scores
     from lossctl.task import Task
 
+    Flags = NDArray[np.bool_]
     Floats = NDArray[np.float64]
 
+ALMOST = 1e-2  # a constant factor nearer to 1 is a difference of digits
 SLIP_RTOL = 1e-4  # how near to a factor a row must be for the factor to be named
-FAINT = 1e-3  # entries below this share of the root mean square say little about a factor
+FAINT = 1e-3  # entries below this share of the median size say little about a factor
 
 
 class Rule(NamedTuple):
-    """Tolerances, the size of the closed form, and how many rows to show."""
+    """Tolerances, the median size of the closed form, and how many rows to show."""
 
     of: Of
     rtol: float
@@ -44,6 +46,15 @@ class Rule(NamedTuple):
     given_atol: float
     size: float
     top: int
+
+
+def within(found: Floats, wanted: Floats, atol: float, slack: Floats) -> Flags:
+    """Return which entries agree; an infinite one only with the same infinity."""
+    with np.errstate(all="ignore"):
+        near = np.abs(found - wanted) <= atol + slack
+    finite = np.isfinite(found) & np.isfinite(wanted)
+    flags: Flags = (near & finite) | (found == wanted)
+    return flags
 
 
 class Range(NamedTuple):
@@ -194,17 +205,22 @@ def _factors(whole: Whole, rule: Rule, base: str) -> dict[str, float]:
         scales["not divided by n"] = n
         if weight != n:
             scales["divided by Σw"] = n / weight
+    outputs = {"": 1.0}
     if k > 1.0 and task.form == "elementwise":
-        scales["divided by the number of outputs"] = 1.0 / k
-        scales["not divided by the number of outputs"] = k
+        outputs["divided by the number of outputs"] = 1.0 / k
+        outputs["not divided by the number of outputs"] = k
     signs = {"": 1.0, "the sign is turned": -1.0}
     constants = {"": 1.0, "a factor 2": 2.0, "a factor ½": 0.5}
     found = []
-    for parts in product(signs.items(), constants.items(), scales.items()):
+    for parts in product(signs.items(), constants.items(), scales.items(), outputs.items()):
         words = [base, *(name for name, _ in parts)]
         name = " and ".join(word for word in words if word)
         found.append((len(name.split(" and ")), name, math.prod(x for _, x in parts)))
-    return {name: factor for _, name, factor in sorted(found, key=lambda f: f[0]) if name}
+    return {
+        name: factor
+        for _, name, factor in sorted(found, key=lambda f: f[0])
+        if name and (base or factor != 1.0)  # that is no slip
+    }
 
 
 def slips_of(
@@ -213,8 +229,12 @@ def slips_of(
     ranges: Sequence[Range],
     sample: Sequence[tuple[Floats, ...]],
     differ: int,
+    largest: float,
 ) -> tuple[Slip, ...]:
-    """Return the slips that explain every row, else the one that explains most of a sample."""
+    """Return the slips that explain every row, else those that explain most of a sample.
+
+    ``largest`` is the largest difference of all rows.
+    """
     names = [name for name, _ in bases_of(whole.task, rule)]
     pairs = list(zip(names, ranges, strict=True))
     for base, found in pairs:
@@ -226,32 +246,61 @@ def slips_of(
             if found.low <= factor <= found.high
         ]
         if named:
-            fewest = min(name.count(" and ") for name in named)
-            best = [name for name in named if name.count(" and ") == fewest]
-            return tuple(Slip(name, differ) for name in best)
+            return tuple(Slip(name, differ) for name in _plainest(named))
+    decimals = _decimals(sample, largest)
+    if decimals is not None:
+        name = f"rounded to {decimals} decimals (--atol {0.5 * 10.0**-decimals:.3g} allows for it)"
+        return (Slip(name, differ),)
     for base, found in pairs:
         if not found.stray and found.used > 2 and found.low <= found.high:
             middle = (found.low + found.high) / 2
+            if found.low <= 0.0 <= found.high:
+                return (Slip("every entry is 0", differ),)
+            if abs(middle - 1.0) < ALMOST:  # noise, and no slip
+                continue
             words = [base, f"a constant factor {middle:.6g}"]
             return (Slip(" and ".join(word for word in words if word), differ),)
     return _common(whole, rule, sample, names)
 
 
+def _plainest(names: Sequence[str]) -> list[str]:
+    """Return the names with the fewest parts."""
+    fewest = min(name.count(" and ") for name in names)
+    return [name for name in names if name.count(" and ") == fewest]
+
+
+def _decimals(sample: Sequence[tuple[Floats, ...]], largest: float) -> int | None:
+    """Return the decimals to which the column was rounded, where that is all the difference."""
+    found, closed = (np.stack([rows[at] for rows in sample]) for at in (0, 1))
+    if not math.isfinite(largest):
+        return None
+    for decimals in range(1, 16):
+        half = 0.5 * 10.0**-decimals
+        if largest > 1.001 * half:
+            return None
+        with np.errstate(all="ignore"):
+            if (np.abs(np.round(closed, decimals) - found) <= 1e-6 * half).all():
+                return decimals
+    return None
+
+
 def _common(
     whole: Whole, rule: Rule, sample: Sequence[tuple[Floats, ...]], names: Sequence[str]
 ) -> tuple[Slip, ...]:
-    """Return the slip that explains most of the rows looked at, where that is at least half."""
+    """Return the slips that explain most of the rows looked at, where that is at least half."""
     found = np.stack([rows[0] for rows in sample])
-    best: Slip | None = None
+    most, best = 0, list[str]()
     for at, base in enumerate(names, start=1):
         closed = np.stack([rows[at] for rows in sample])
         for name, factor in _factors(whole, rule, base).items():
             with np.errstate(all="ignore"):
-                gap = np.abs(found - factor * closed)
-                near = gap <= rule.given_atol + SLIP_RTOL * np.abs(found)
-            rows = int(np.count_nonzero(near.all(axis=1)))
-            if best is None or rows > best.rows:
-                best = Slip(name, rows)
-    if best is None or 2 * best.rows < len(sample):
+                wanted = factor * closed
+            near = within(found, wanted, rule.given_atol, SLIP_RTOL * np.abs(found))
+            rows = int(np.count_nonzero((near & np.isfinite(found)).all(axis=1)))
+            if rows > most:
+                most, best = rows, []
+            if rows == most:
+                best.append(name)
+    if 2 * most < len(sample) or not best:
         return ()
-    return (best,)
+    return tuple(Slip(name, most) for name in _plainest(best))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from lossctl.batch import Text
-from lossctl.exact import ExactSum, grouped_units, product_total, total
+from lossctl.exact import ONE, ExactSum, grouped_units, product_total, total
 from lossctl.losses.rows import times
 from lossctl.order import Bracket, Order
 from lossctl.scoring import NO_MARKS, Marks, Scores, Touched, score, truth_column
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 # Numbers that pass through numpy at a time: near in the cache, and enough that threads seldom
 # wait for one another.
 SLICE = 1 << 16
-SCALE_ONE = 1 << 2148  # 1 in the units of an exact sum
 
 
 class Plan(NamedTuple):
@@ -245,7 +244,7 @@ def sums_of(task: Task, scores: Scores) -> Sums:
     loss, weight = scores.loss, scores.weight
     extra = extra_sums(task, scores)
     if weight is None:
-        return Sums(ExactSum(len(loss) * SCALE_ONE), total(loss), extra)
+        return Sums(ExactSum(len(loss) * ONE), total(loss), extra)
     return Sums(total(weight), product_total(weight, loss), extra)
 
 
@@ -275,7 +274,7 @@ def _mini_batches(size: int, task: Task, scores: Scores) -> dict[int, Sums]:
         losses = grouped_units(scores.loss, codes, groups)
         counts = np.bincount(codes, minlength=groups).tolist()
         return {
-            first + code: Sums(ExactSum(count * SCALE_ONE), ExactSum(units))
+            first + code: Sums(ExactSum(count * ONE), ExactSum(units))
             for code, (count, units) in enumerate(zip(counts, losses, strict=True))
             if count
         }

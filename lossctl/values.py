@@ -4,8 +4,8 @@ A value is computed from exact sums and rounded once. What a kind of value needs
 is in ``extra_sums``, in units of 2⁻³²²² (whole for a product of three numbers):
 
 - *ratio*: Σw·per(y), by which Σwℓ is divided;
-- *r2*: Σwy and Σwy², from which Σw(y − ȳ)² comes without cancellation;
-- *explained_variance*: those, and Σwŷ, Σwŷ², Σwyŷ, for Σw(e − ē)².
+- *r2* and *explained_variance*: Σwy, Σwy², Σwŷ, Σwŷ² and Σwyŷ, from which Σw(y − ȳ)², Σwe² and
+  Σw(e − ē)² come without cancellation, and where a single e² is beyond float64.
 
 The gradient is g = w·s·factor for sums of rows; for *explained_variance* s is taken from its own
 mean, which takes a second pass; for the median and the largest error it rests on the rows that
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from lossctl.errors import InputError
-from lossctl.exact import CUBIC_SHIFT, SCALE_BITS, ExactSum, cubic_units, ratio, root_ratio
+from lossctl.exact import CUBIC_SHIFT, ONE, SCALE_BITS, ExactSum, cubic_units, ratio, root_ratio
 from lossctl.losses.rows import row_mean, row_sum, times
 from lossctl.order import Atom
 
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-ONE = 1 << SCALE_BITS
 CUBIC_ONE = 1 << SCALE_BITS + CUBIC_SHIFT
+TINY, HUGE = 1e-290, 1e290  # a divisor between them loses nothing
 LARGEST_EXPONENT = 10_000  # its power is beyond float64 by far; a larger one would take longer
 DIGITS = 60  # of exp(mean): its own rounding is far below that of the result
 ORDERED: tuple[Aggregate, ...] = ("median", "max")  # values that are the error of some row
@@ -79,8 +79,28 @@ class Scale(NamedTuple):
 
     def entry(self, pull: float) -> float:
         """Return one entry of the gradient; 0 for −0, since which of them sorts first is chance."""
+        return float(self.entries(np.array([pull]))[0])
+
+    def entries(self, pull: Floats) -> Floats:
+        """Return entries of the gradient, each rounded once; no −0."""
+        if not self.numerator or not self.denominator:
+            return np.zeros_like(pull)
         divisor = self.divisor
-        return pull / divisor + 0.0 if divisor else 0.0
+        with np.errstate(all="ignore"):
+            if TINY < divisor < HUGE:
+                return pull / divisor + 0.0
+            # 1/factor is near the ends of float64 or beyond, g need not be
+            mantissa, exponent = self._parts()
+            return np.ldexp(pull / mantissa, -exponent) + 0.0
+
+    def _parts(self) -> tuple[float, int]:
+        """Return 1/factor as a number near 1 and a power of two."""
+        exponent = self.denominator.bit_length() - self.numerator.bit_length()
+        exponent -= exponent & 1 if self.root else 0
+        up, down = max(exponent, 0), max(-exponent, 0)
+        make = root_ratio if self.root else ratio
+        mantissa = make(self.denominator << down, self.numerator << up)
+        return mantissa, exponent // 2 if self.root else exponent
 
     def of_ratio(self, numerator: int, denominator: int) -> float:
         """Return the factor times an exact ratio, rounded once."""
@@ -128,12 +148,10 @@ def extra_sums(task: Task, scores: Scores) -> tuple[int, ...]:
         if per.ndim > 1:
             per = row_sum(per) if task.rules.outputs_sum else row_mean(per)
         return (cubic_units(w, ones, per),)
-    of_y = (cubic_units(w, ones, y), cubic_units(w, y, y))
-    if loss.aggregate == "r2":
-        return of_y
     yhat = scores.pred
     return (
-        *of_y,
+        cubic_units(w, ones, y),
+        cubic_units(w, y, y),
         cubic_units(w, ones, yhat),
         cubic_units(w, yhat, yhat),
         cubic_units(w, y, yhat),
@@ -146,13 +164,13 @@ def value_of(task: Task, sums: Sums) -> float:
         return float(sums.loss)
     aggregate = task.bound.loss.aggregate
     weight, loss = sums.weight.units, sums.loss
-    if aggregate == "explained_variance":
-        return _explained(sums)
-    if aggregate in ("ratio", "r2"):
-        numerator, denominator = _quotient(aggregate, sums)
+    if aggregate in ("r2", "explained_variance"):
+        return _explained(aggregate, sums)
+    if aggregate == "ratio":
+        per = sums.extra[0] if sums.extra else 0
         if loss.special is not None:
-            return loss.special if aggregate == "ratio" else -loss.special
-        return ratio(numerator, denominator) if denominator else math.nan
+            return loss.special
+        return ratio(loss.units << CUBIC_SHIFT, per) if per else math.nan
     if loss.special is not None:
         return loss.special
     if not weight:
@@ -163,7 +181,7 @@ def value_of(task: Task, sums: Sums) -> float:
     return make(loss.units, weight)
 
 
-def outcome_of(task: Task, sums: Sums) -> Outcome:
+def outcome_of(task: Task, sums: Sums, where: str = "") -> Outcome:
     """Return value and gradient factor of all rows, or raise InputError where there is none."""
     aggregate = task.bound.loss.aggregate
     if task.whole:
@@ -171,7 +189,7 @@ def outcome_of(task: Task, sums: Sums) -> Outcome:
     weight, loss = sums.weight.units, sums.loss.units
     finite = sums.loss.special is None
     if aggregate in ("ratio", "r2", "explained_variance"):
-        _check_denominator(task, sums)
+        _check_denominator(task, sums, where)
     value = value_of(task, sums)
     if aggregate == "root":
         return Outcome(value, Scale(ONE * ONE, 4 * loss * weight if finite else 0, root=True))
@@ -196,14 +214,17 @@ def centre_of(sums: Sums) -> float:
     return ratio(2 * (sums.extra[2] - sums.extra[0]), sums.weight.units << CUBIC_SHIFT)
 
 
-def _check_denominator(task: Task, sums: Sums) -> None:
+def _check_denominator(task: Task, sums: Sums, where: str) -> None:
     name = task.columns.y[0]
     if task.bound.loss.aggregate == "ratio":
         if not sums.extra[0]:
-            raise InputError(f"{task.bound.loss.name} divides by Σw|y|, and that is 0", column=name)
+            raise InputError(
+                f"{task.bound.loss.name} divides by Σw|y|, and that is 0{where}", column=name
+            )
     elif not _spread(sums.weight.units << CUBIC_SHIFT, *sums.extra[:2]):
         raise InputError(
-            f"{task.bound.loss.name} compares with the spread of y, and y is constant", column=name
+            f"{task.bound.loss.name} compares with the spread of y, and y is constant{where}",
+            column=name,
         )
 
 
@@ -212,23 +233,15 @@ def _spread(weight: int, total: int, squares: int) -> int:
     return weight * squares - total * total
 
 
-def _quotient(aggregate: Aggregate, sums: Sums) -> tuple[int, int]:
-    """Return the numerator and denominator of a value that is a quotient of sums."""
-    loss = sums.loss.units << CUBIC_SHIFT
-    if aggregate == "ratio":
-        return loss, sums.extra[0] if sums.extra else 0
-    weight = sums.weight.units << CUBIC_SHIFT
-    spread = _spread(weight, *sums.extra[:2]) if sums.extra else 0
-    return spread - loss * weight, spread
-
-
-def _explained(sums: Sums) -> float:
+def _explained(aggregate: Aggregate, sums: Sums) -> float:
+    """Return 1 less the share of Σw(y − ȳ)² that the errors leave, or that their spread leaves."""
     if not sums.extra:
         return math.nan
     weight = sums.weight.units << CUBIC_SHIFT
     y, yy, yhat, yhat_yhat, y_yhat = sums.extra
     spread = _spread(weight, y, yy)
-    left = _spread(weight, yhat - y, yhat_yhat - 2 * y_yhat + yy)
+    bias = yhat - y if aggregate == "explained_variance" else 0
+    left = _spread(weight, bias, yhat_yhat - 2 * y_yhat + yy)
     return ratio(spread - left, spread) if spread else math.nan
 
 
@@ -267,10 +280,7 @@ def pull_of(task: Task, scores: Scores, centre: float) -> Floats:
 def gradient_of(task: Task, scores: Scores, outcome: Outcome) -> Floats:
     """Return g of some rows (n or n × k)."""
     if outcome.atoms is None:
-        pull = pull_of(task, scores, outcome.centre)
-        divisor = outcome.scale.divisor
-        with np.errstate(all="ignore"):
-            return pull / divisor + 0.0 if divisor else np.zeros_like(pull)  # no −0
+        return outcome.scale.entries(pull_of(task, scores, outcome.centre))
     g = np.zeros(len(scores.loss))
     signs = scores.slope()
     for atom in outcome.atoms:

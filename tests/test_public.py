@@ -357,3 +357,26 @@ def test_labels_may_be_numbers() -> None:
 def test_data_that_cannot_be_used_is_an_input_error(data: Any, said: str) -> None:
     with pytest.raises(lossctl.errors.InputError, match=said):
         lossctl.evaluate(data, "mse")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"class_weight": {"0": -0.5}},
+        {"class_weight": {"0": float("inf")}},
+        {"class_weight": {"0": "x"}},
+        {"threads": True},
+        {"top": True},
+    ],
+)
+def test_options_are_checked_as_on_the_command_line(options: dict[str, Any]) -> None:
+    data = {"y": [0.0, 1.0], "p": [0.2, 0.7]}
+    with pytest.raises(lossctl.errors.UsageError):
+        lossctl.evaluate(data, "bce", **options)
+
+
+def test_groups_may_be_named_by_position() -> None:
+    data = {"y": [0.0, 1.0], "p": [0.2, 0.7], "g": ["a", "b"]}
+    for by in (3, [3], "g", ("g",)):
+        report = lossctl.evaluate(data, "bce", y="y", pred="p", by=by)  # type: ignore[arg-type]  # a position, as y may be
+        assert [result.group for result in report.results] == [{"g": "a"}, {"g": "b"}]

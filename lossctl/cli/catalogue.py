@@ -56,6 +56,7 @@ def command(
 
     lossctl losses outlier
     """
+    form = form.lower()
     if form not in FORMATS:
         raise UsageError(f"unknown format '{form}': one of {', '.join(FORMATS)}")
     from lossctl.cli.output import open_output

@@ -73,6 +73,8 @@ def command(
     lossctl eval mse,mae preds.csv
     """
     form = _format(form, as_json, value)
+    if value and batch_size is not None:
+        raise UsageError("-q prints the value of the whole: leave out --batch-size, or -q")
     gated = maximum is not None or minimum is not None
     settings = opt.read_options(
         y=y,

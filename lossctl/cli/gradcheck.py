@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -46,7 +45,7 @@ def command(
         typer.Option(
             "--atol",
             metavar="X",
-            help="For a rounded column; without it, 1e-6 of the gradient's root mean square.",
+            help="For a rounded column; without it, 1e-6 of the gradient's median size.",
         ),
     ] = None,
     y: opt.Truth = None,
@@ -104,7 +103,7 @@ def command(
     from lossctl.options import make_options
     from lossctl.renderers.gradcheck import render
 
-    closely = Settings(_of(of), _tolerance(rtol, "--rtol"), _tolerance(atol, "--atol"), top)
+    closely = Settings(cast("Of", of), rtol, atol, top)  # which checks them
     chosen = make_options(**settings)
     loaded()
     found = gradcheck_with(inputs(files), loss, column, chosen, closely)
@@ -124,17 +123,3 @@ def _format(form: str | None, as_json: bool) -> str:
     if form not in FORMATS:
         raise UsageError(f"unknown format '{form}': one of {', '.join(FORMATS)}")
     return form
-
-
-def _of(word: str) -> Of:
-    if word == "sum":
-        return "sum"
-    if word == "value":
-        return "value"
-    raise UsageError(f"--of is value or sum, got '{word}'")
-
-
-def _tolerance(x: float | None, flag: str) -> Any:
-    if x is not None and not 0.0 <= x < math.inf:
-        raise UsageError(f"{flag} must be 0 or more and finite, got {x:g}")
-    return x

@@ -25,6 +25,7 @@ def command(
     The vectors hold imperfect predictions and extremes, computed with 50-digit arithmetic. Exit
     code 1 when a number is wrong, with the loss, the input and both numbers.
     """
+    form = form.lower()
     if form not in FORMATS:
         raise UsageError(f"unknown format '{form}': one of {', '.join(FORMATS)}")
     import platform
@@ -51,8 +52,8 @@ def _table(about: dict[str, str], checks: tuple[Check, ...]) -> str:
     for check in checks:
         if check.passed:
             continue
-        found = f"{len(check.faults)} of {check.numbers} numbers are wrong"
-        lines.append(f"{check.name}: {found if check.numbers else 'no vectors'}")
+        found = f"{len(check.faults)} faults in {check.numbers} numbers"
+        lines.append(f"{check.name}: {found if check.faults else 'no vectors'}")
         lines += [f"  {fault}" for fault in check.faults[:SHOWN]]
     passed = [check for check in checks if check.passed]
     numbers = sum(check.numbers for check in passed)

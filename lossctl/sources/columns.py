@@ -87,10 +87,8 @@ def choose(
     predictions = None if pred is None or loss.roles else select(header, pred)
     truths = None if y is None else select(header, y)
     if loss.roles:
-        predictions = _roles(header, loss, pred, truths)
+        predictions = roles_of(header, loss, pred, truths)
     if loss.y is None:
-        if truths is not None and y is not None:
-            truths = None
         predictions = predictions or _only(header) or _default(header, loss, "pred", ())
         chosen = _paired(header, loss, None, predictions)
     else:
@@ -107,10 +105,10 @@ def choose(
     return columns
 
 
-def _roles(header: Header, loss: Loss, pred: str | None, y: Chosen | None) -> Chosen:
+def roles_of(header: Header, loss: Loss, pred: str | None, y: Chosen | None) -> Chosen:
     """Return a column for every role: as ``role=column``, listed in order, or by their names."""
     given: dict[str, str] = {}
-    parts = [] if pred is None else next(csv.reader([pred]))
+    parts = [] if pred is None else listed(pred)
     known = [role.name for role in loss.roles]
     if parts and not any("=" in part for part in parts):
         chosen = select(header, pred or "")
@@ -153,6 +151,15 @@ def _one(header: Header, role: str, selector: str) -> str:
     return chosen.names[0]
 
 
+def listed(selector: str) -> list[str]:
+    """Return the parts of a list of columns, which is quoted as in CSV."""
+    try:
+        (parts,) = csv.reader([selector], strict=True)
+    except (csv.Error, ValueError):
+        raise UsageError(f"'{selector}' is no list of columns: quotes are as in CSV") from None
+    return parts
+
+
 def select(header: Header, selector: str) -> Chosen:
     """Return the columns that a selector names."""
     names = header.names
@@ -172,7 +179,7 @@ def select(header: Header, selector: str) -> Chosen:
     if any(char in selector for char in "*?["):
         return _glob(header, selector)
     if "," in selector:
-        parts = next(csv.reader([selector]))
+        parts = listed(selector)
         return Chosen(tuple(name for part in parts for name in select(header, part).names))
     near = difflib.get_close_matches(selector, names, n=1)
     advice = f" (did you mean '{near[0]}'?)" if near else ""
@@ -206,7 +213,8 @@ def _default(header: Header, loss: Loss, role: str, taken: Sequence[str]) -> Cho
     """Return the one column whose name says its role, else the one that position gives it."""
     flag, known = ("-y", TRUTH) if role == "y" else ("-p", PREDICTION)
     free = [name for name in header.names if name not in taken]
-    named = [name for name in free if name.casefold() in known]
+    written = dict(zip(header.names, header.written, strict=True))  # a name may stand twice
+    named = [name for name in free if written[name].casefold() in known]
     if len(named) == 1:
         return Chosen((named[0],))
     if len(named) > 1:

@@ -40,7 +40,7 @@ def _binary() -> dict[str, Any]:
 
 
 def closed_form(columns: dict[str, Any], loss: str, pred: str, weight: str | None = None) -> Any:
-    return lossctl.samples(columns, loss, "y", pred, weight)["gradient"].to_numpy()
+    return lossctl.samples(columns, loss, "y", pred, weight)["gradient"].to_numpy(copy=True)
 
 
 def sigmoid(z: Any) -> Any:
@@ -273,3 +273,102 @@ def test_in_python(binary: dict[str, Any]) -> None:
     assert not found.agrees
     assert found.verdict == "200 of 200 rows differ from ∂L/∂ŷ of mse: the sign is turned"
     assert lossctl.gradcheck({**binary, "g": g}, "mse", "g", "y", "z").agrees
+
+
+@pytest.mark.parametrize("spoiler", ["bce", "mse"])
+def test_one_row_far_off_hides_no_other(run: Run, write: Write, spoiler: str) -> None:
+    """A tolerance that one outlier sets would let every other sign be turned."""
+    rng = np.random.default_rng(12)
+    y = rng.integers(0, 2, 1000).astype(float)
+    p = rng.uniform(0.01, 0.99, 1000)
+    if spoiler == "bce":
+        y[0], p[0] = 1.0, 1e-12
+    else:
+        y[0] = 1e9
+    g = closed_form({"y": y, "p": p}, spoiler, "p")
+    g[1:] *= -1.0
+    path = table(write, {"y": y, "p": p, "g": g})
+    done = run("gradcheck", spoiler, path, "--grad", "g", "--json")
+    found = strict_json(done.out)
+    assert (done.code, found["differ"]) == (1, 999)
+    assert found["slips"] == [{"name": "the sign is turned", "rows": 999}] or (
+        found["slips"] == [{"name": "the sign is turned", "rows": found["looked_at"]}]
+    )
+
+
+def test_rows_that_agree_only_beside_the_tolerance_are_counted(run: Run, write: Write) -> None:
+    y = np.zeros(9)
+    yhat = np.array([1.0, 2.0, 3.0, 1.0, 2.0, 3.0, 1.0, 1e-9, 1e-9])
+    g = 2.0 * yhat / 9
+    g[7] *= -1.0
+    path = table(write, {"y": y, "yhat": yhat, "g": g})
+    done = run("gradcheck", "mse", path, "--grad", "g")
+    assert done.code == 0
+    assert "all 9 rows agree with ∂L/∂ŷ of mse, 1 of them only within atol" in done.out
+    assert run("gradcheck", "mse", path, "--grad", "g", "--atol", "0").code == 1
+
+
+def test_missing_gradients_are_skipped_like_any_missing_cell(run: Run, write: Write) -> None:
+    path = write("y,yhat,g\n1,2,1\n2,4,\n3,3,0\n")
+    words = ("gradcheck", "mse", path, "--grad", "g", "-y", "y", "-p", "yhat")
+    assert "Use --missing skip" in run(*words).err
+    done = run(*words, "--missing", "skip")
+    assert (done.code, done.err) == (0, "")
+    assert "all 2 rows agree" in done.out
+
+
+def test_what_is_no_slip_is_not_named(run: Run, write: Write, binary: dict[str, Any]) -> None:
+    path = write("y,yhat,g\n1,3,4.01\n", "one.csv")
+    done = run("gradcheck", "mse", path, "--grad", "g")
+    assert done.err.endswith("no usual slip explains it; the largest difference is 0.01\n")
+    g = closed_form(binary, "mse", "z")
+    g[3] = np.inf
+    path = table(write, {**binary, "g": g}, "inf.csv")
+    done = run("gradcheck", "mse", path, "-p", "z", "--grad", "g")
+    assert done.err.endswith("no usual slip explains it; the largest difference is inf\n")
+    path = table(write, {**binary, "g": np.zeros(N)}, "zero.csv")
+    done = run("gradcheck", "mse", path, "-p", "z", "--grad", "g")
+    assert done.err.endswith(": every entry is 0\n")
+
+
+def test_factors_that_are_the_same_number_are_all_named(run: Run, write: Write) -> None:
+    path = write("y,yhat,g\n0,1,2\n0,2,4\n")
+    done = run("gradcheck", "mse", path, "--grad", "g")
+    assert done.err.endswith(": a factor 2 or not divided by n\n") or done.err.endswith(
+        ": not divided by n or a factor 2\n"
+    )
+
+
+def test_a_rounded_column_is_named(run: Run, write: Write, binary: dict[str, Any]) -> None:
+    for loss in ("mse", "bce_with_logits"):
+        g = np.round(closed_form(binary, loss, "z"), 6)
+        path = table(write, {**binary, "g": g})
+        words = ("gradcheck", loss, path, "-p", "z", "--grad", "g")
+        done = run(*words)
+        assert done.code == 1
+        assert done.err.endswith(": rounded to 6 decimals (--atol 5e-07 allows for it)\n")
+        assert run(*words, "--atol", "5.01e-7").code == 0
+
+
+def test_columns_go_together_by_what_the_stars_match(run: Run, write: Write) -> None:
+    rng = np.random.default_rng(14)
+    y, q = rng.normal(0.0, 1.0, (2, 30, 3))
+    columns = {f"{name}_{k}": x[:, k] for name, x in (("y", y), ("q", q)) for k in range(3)}
+    g = 2.0 * (q - y) / 90
+    columns.update({f"g_{k}": g[:, k] for k in (2, 1, 0)})
+    path = table(write, columns)
+    done = run("gradcheck", "mse", path, "-y", "y_*", "-p", "q_*", "--grad", "g_*")
+    assert (done.code, done.err) == (0, "")
+    data = {"y": y[:, 0], "mean": q[:, 0], "variance": np.exp(q[:, 1])}
+    frame = lossctl.samples(data, "gaussian_nll")
+    by_role = {f"g_{role}": frame[f"gradient_{role}"] for role in ("variance", "mean")}
+    path = table(write, {**data, **by_role}, "roles.csv")
+    assert run("gradcheck", "gaussian_nll", path, "--grad", "g_*").code == 0
+    assert run("gradcheck", "gaussian_nll", path, "--grad", "g_variance,g_mean").code == 1
+
+
+def test_python_refuses_what_the_command_line_does(binary: dict[str, Any]) -> None:
+    data = {**binary, "g": binary["z"]}
+    for options in ({"of": "x"}, {"rtol": -1.0}, {"atol": np.nan}, {"top": -1}, {"rtol": "a"}):
+        with pytest.raises(lossctl.errors.UsageError):
+            lossctl.gradcheck(data, "mse", "g", "y", "z", **options)

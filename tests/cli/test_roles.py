@@ -188,3 +188,31 @@ def test_options_that_would_do_nothing_are_refused(run: Run) -> None:
         assert "takes no labels: they are 0 and 1 for each class, and y must be in" in done.err
     done = run("eval", "cce", wine, "-y", "p_*", "-p", "p_*", "--ignore", "barolo")
     assert "--ignore needs a label column" in done.err
+
+
+@pytest.mark.parametrize("selector", ["x,v\ny", '"x,v', 'x,"v'])
+@pytest.mark.parametrize("spec", ["mse", "gaussian_nll"])
+def test_a_list_of_columns_that_is_none_is_one_line(run: Run, spec: str, selector: str) -> None:
+    done = run("eval", spec, DIABETES, "-p", selector)
+    assert done.code in (2, 3)
+    assert (done.out, done.err.count("\n")) == ("", 1)
+
+
+def test_a_name_that_stands_twice_is_two_candidates(run: Run, write: Write) -> None:
+    path = write("y,yhat,yhat,g\n1,2,3,2\n2,3,4,1\n")
+    done = run("eval", "mse", path, "-q")
+    assert (done.code, done.out) == (3, "")
+    assert "which column is the prediction ŷ? yhat, yhat (3) could be; use -p" in done.err
+
+
+def test_an_empty_selector_of_a_spec_is_no_column(run: Run) -> None:
+    for spec in ("mse:pred=", "mse:y="):
+        done = run("eval", spec, DIABETES, "-q")
+        assert (done.code, done.out) == (3, "")
+        assert "there is no column ''" in done.err
+
+
+def test_mini_batches_and_the_bare_value_exclude_one_another(run: Run) -> None:
+    done = run("eval", "mse", DIABETES, "-q", "--batch-size", "10")
+    assert (done.code, done.out) == (2, "")
+    assert "leave out --batch-size" in done.err

@@ -134,3 +134,16 @@ def test_an_unknown_format(run: Run) -> None:
     done = run("selftest", "-f", "yaml")
     assert (done.code, done.out) == (2, "")
     assert done.err == "lossctl: unknown format 'yaml': one of table, json\n"
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", "x", '{"kernels": [], "reports": 1}', None])
+def test_broken_vectors_are_a_finding(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Any, text: str | None
+) -> None:
+    if text is not None:
+        (tmp_path / audit.VECTORS).write_text(text)
+    monkeypatch.setattr(audit, "files", lambda _: tmp_path)
+    done = run("selftest")
+    assert (done.code, done.err) == (1, "selftest failed: vectors\n")
+    assert "vectors: 1 faults in 0 numbers" in done.out
+    assert strict_json(run("selftest", "-f", "json").out)["passed"] is False

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import lossctl
-from lossctl import order
+from lossctl import order, passes
 from lossctl.errors import InputError, UsageError
 from lossctl.exact import CUBIC_SHIFT, SCALE_BITS, cubic_units
 from lossctl.order import Bracket, Medians, Order, settle
@@ -54,7 +54,7 @@ def find_median(e: Floats, w: Floats | None, parts: int = 3) -> tuple[float, int
     """Return the median of |e|, found over parts of the rows, and how many passes it took."""
     total = len(e) * ONE if w is None else int(sum(Fraction(x) for x in w.tolist()) * ONE)
     brackets: tuple[Bracket, ...] = (Bracket(),)
-    for passes in itertools.count(1):
+    for taken in itertools.count(1):
         orders: tuple[Order, ...] = ()
         for rows in np.array_split(np.arange(len(e)), parts):
             some = None if w is None else w[rows]
@@ -62,7 +62,7 @@ def find_median(e: Floats, w: Floats | None, parts: int = 3) -> tuple[float, int
             orders = tuple(a + b for a, b in zip(orders, found, strict=True)) if orders else found
         answer = settle(orders, total)
         if isinstance(answer, Medians):
-            return answer.value, passes
+            return answer.value, taken
         brackets = answer
     raise AssertionError
 
@@ -368,3 +368,58 @@ def test_rows_that_are_to_be_skipped_are_counted() -> None:
     assert result["touched"]["ignored"] == 2
     assert result["params"] == {"zero": "skip"}
     assert result["spec"] == "mape:zero=skip"
+
+
+# Where numbers are near the ends of float64
+
+
+@pytest.mark.parametrize("scale", [1e-170, 1e-160, 1.0, 1e160, 1e170])
+@pytest.mark.parametrize("name", ["r2", "explained_variance"])
+def test_quotients_and_their_gradients_at_any_scale(name: str, scale: float) -> None:
+    rng = np.random.default_rng(15)
+    y = rng.normal(0.0, 1.0, 40) * scale
+    yhat = y + rng.normal(0.0, 0.5, 40) * scale
+    result = lossctl.evaluate({"y": y, "yhat": yhat}, name).to_dict()["results"][0]
+    exact = exact_r2(y, yhat, np.ones(40), centred=name == "explained_variance")
+    assert result["value"] == float(exact)
+    g = lossctl.samples({"y": y, "yhat": yhat}, name)["gradient"].to_numpy()
+    e = (yhat - y) / scale
+    if name == "explained_variance":
+        e = e - e.mean()
+    wanted = -2.0 * e / np.sum((y / scale - np.mean(y / scale)) ** 2) / scale
+    assert g == pytest.approx(wanted, rel=1e-12, abs=1e-13 / scale)
+    assert result["gradient"]["max_abs"] == np.abs(g).max()
+    assert result["worst"][0]["gradient"] == g[result["worst"][0]["row"] - 1]
+
+
+def test_the_group_of_a_constant_truth_is_named() -> None:
+    data = {"y": [1.0, 2.0, 3.0, 3.0], "yhat": [1.0] * 4, "g": ["a", "a", "b", "b"]}
+    with pytest.raises(InputError, match="y is constant in group b"):
+        lossctl.evaluate(data, "r2", by="g")
+
+
+# Data that change between the passes
+
+
+@pytest.mark.usefixtures("few")
+@pytest.mark.parametrize("change", ["groups", "errors"])
+def test_data_that_change_between_the_passes_are_refused(
+    table: dict[str, Any], tmp_path: Path, change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = csv_of(table, tmp_path / "t.csv")
+    settled = passes._unsettled
+
+    def rewriting(*args: Any) -> Any:
+        foci = settled(*args)
+        other = dict(table)
+        if change == "groups":
+            other["g"] = np.array(["z"] * 3000)
+        else:
+            other["yhat"] = table["y"] + 1.0
+        csv_of(other, path)
+        return foci
+
+    monkeypatch.setattr(passes, "_unsettled", rewriting)
+    monkeypatch.setattr(passes, "identities", lambda _: [])
+    with pytest.raises(InputError, match="changed between the two passes over it"):
+        lossctl.evaluate(str(path), "median_ae", "y", "yhat", by="g")
