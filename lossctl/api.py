@@ -65,9 +65,10 @@ def evaluate_with(data: Any, losses: str, options: Options, watch: Watch | None 
     specs = parse_specs(losses)
     summaries = not options.value_only
     plan = Plan(summaries, options.top if summaries else 0, options.batch_size)
-    tasks, by, states, counts = states_of(data, specs, plan, options, watch)
+    found, counts = states_of(data, specs, plan, options, watch)
+    by, states = found.work.by, found.states
     results = []
-    for index, task in enumerate(tasks):
+    for index, task in enumerate(found.work.tasks):
         groups = sorted((group for at, group in states if at == index), key=_natural)
         for group in groups:
             named = dict(zip(by, group, strict=True)) if by else None

@@ -6,10 +6,9 @@ another pass, which begins with what the one before has found.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -19,10 +18,11 @@ from lossctl.engines.local import run
 from lossctl.errors import InputError
 from lossctl.figures import make_result, whole_outcome
 from lossctl.order import Medians, settle
+from lossctl.probe import NO_PROBES, Probes
 from lossctl.scoring import NO_MARKS, check_marks, score
 from lossctl.sources.columns import select
 from lossctl.sources.streams import display_name, identity
-from lossctl.state import Focus, Plan, State, summarise, summarise_groups, sums_of
+from lossctl.state import Focus, Plan, State, summarise_groups, sums_of
 from lossctl.tables import header_of, in_files, open_table, paths_of, prepare, rereadable
 from lossctl.values import CENTRED, centre_of
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from lossctl.options import Options
     from lossctl.report import Gradient
     from lossctl.scoring import Scores
+    from lossctl.sources.columns import Header
     from lossctl.sources.table import Counts, Want
     from lossctl.task import Task
     from lossctl.values import Outcome, Sums
@@ -40,7 +41,9 @@ Part = TypeVar("Part")
 Group = tuple[str, ...]
 Key = tuple[int, Group]
 States = dict[Key, State]
+Parts = dict[tuple[Hashable, Group], Any]
 Watch = Callable[[float | None, int], None]
+VALUE_ONLY = Plan()
 
 
 def identities(source: Any) -> list[object]:
@@ -54,6 +57,70 @@ def changed(source: Any) -> InputError:
     return InputError("changed between the two passes over it", file=names or None)
 
 
+class Work(NamedTuple):
+    """What a pass is to find: losses, by group or not, and what else is looked at.
+
+    ``texts`` and ``numbers`` are columns that are read besides, as text and as numbers; a row that
+    lacks one of them does not count.
+    """
+
+    tasks: tuple[Task, ...]
+    by: tuple[str, ...] = ()
+    plan: Plan = VALUE_ONLY
+    probes: Probes = NO_PROBES
+    texts: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
+
+
+class Found(NamedTuple):
+    """What was found of some work: a state by loss and group, a part by probe and group."""
+
+    work: Work
+    states: States
+    parts: Parts
+
+
+def find(
+    data: Any,
+    options: Options,
+    make: Callable[[Header], Sequence[Work]],
+    watch: Watch | None = None,
+    *,
+    again: bool = True,
+) -> tuple[list[Found], Counts]:
+    """Return what some works find in the data, in one pass where the maths allows it.
+
+    ``make`` is given the columns. ``again`` says whether more passes may be needed, for which a
+    pipe is kept.
+    """
+    with rereadable(data) if again else nullcontext(data) as source:
+        before = identities(source) if again else []
+        with open_table(source, options) as table:
+            works = list(make(header_of(table, options)))
+            wants = wants_of_works(table.names, works)
+            found, counts = one_pass(table, works, [{} for _ in works], options, wants, watch)
+        foci = [_unsettled(part) for part in found]
+        while any(foci):
+            with open_table(source, options) as table:
+                more, seen = one_pass(table, works, foci, options, wants)
+            same = all(
+                key in new.states and new.states[key].sums == old.states[key].sums
+                for old, new, looks in zip(found, more, foci, strict=True)
+                for key in looks
+            )
+            if seen != counts or not same or identities(source) != before:
+                raise changed(source)
+            for old, new, looks in zip(found, more, foci, strict=True):
+                for key in looks:
+                    task = old.work.tasks[key[0]]
+                    old.states[key] = _settled(task, old.states[key], new.states[key])
+            try:
+                foci = [_unsettled(part) for part in found]
+            except LookupError:  # the median is not where the pass before saw it
+                raise changed(source) from None
+    return found, counts
+
+
 def states_of(
     data: Any,
     specs: Sequence[Spec],
@@ -61,38 +128,36 @@ def states_of(
     options: Options,
     watch: Watch | None = None,
     also: str | None = None,
-) -> tuple[list[Task], tuple[str, ...], States, Counts]:
-    """Return the tasks, the columns of the groups, every state, and how many rows were read.
+    probes: Callable[[Sequence[Task]], Probes] = lambda _: NO_PROBES,
+    texts: Sequence[str] = (),
+) -> tuple[Found, Counts]:
+    """Return what is found of some losses, and how many rows were read.
 
-    ``also`` selects further columns of numbers, without which a row does not count.
+    ``also`` selects further columns of numbers, without which a row does not count; ``probes``
+    makes what else is looked at, for which the columns that ``texts`` select are read as well.
     """
+
+    def make(header: Header) -> tuple[Work]:
+        tasks = tuple(make_task(spec, header, options) for spec in specs)
+        by, more = (_names(header, selectors) for selectors in (options.by, texts))
+        numbers = () if also is None else select(header, also).names
+        return (Work(tasks, by, plan, probes(tasks), more, numbers),)
+
     again = any(_may_need_more(spec, plan) for spec in specs)
-    with rereadable(data) if again else nullcontext(data) as source:
-        before = identities(source) if again else []
-        with open_table(source, options) as table:
-            header = header_of(table, options)
-            tasks = [make_task(spec, header, options) for spec in specs]
-            by = tuple(name for selector in options.by for name in select(header, selector).names)
-            numbers = () if also is None else select(header, also).names
-            wants = wants_of(table.names, tasks, by, numbers=numbers)
-            states, counts = one_pass(table, tasks, by, plan, options, wants, {}, watch)
-        foci = _unsettled(tasks, states, plan)
-        while foci:
-            with open_table(source, options) as table:
-                found, seen = one_pass(table, tasks, by, plan, options, wants, foci)
-            same = all(key in found and found[key].sums == states[key].sums for key in foci)
-            if seen != counts or not same or identities(source) != before:
-                raise changed(source)
-            for key in foci:
-                states[key] = _settled(tasks[key[0]], states[key], found[key])
-            try:
-                foci = _unsettled(tasks, states, plan)
-            except LookupError:  # the median is not where the pass before saw it
-                raise changed(source) from None
-    return tasks, by, states, counts
+    (found,), counts = find(data, options, make, watch, again=again)
+    return found, counts
 
 
-VALUE_ONLY = Plan()
+def _names(header: Header, selectors: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name for selector in selectors for name in select(header, selector).names)
+
+
+def wants_of_works(names: tuple[str, ...], works: Sequence[Work]) -> tuple[Want, ...]:
+    """Return every column that has to be read for some works."""
+    tasks = [task for work in works for task in work.tasks]
+    texts = tuple(name for work in works for name in (*work.by, *work.texts))
+    numbers = tuple(name for work in works for name in work.numbers)
+    return wants_of(names, tasks, texts, numbers=numbers)
 
 
 class Whole(NamedTuple):
@@ -116,8 +181,8 @@ def first_pass(
 ) -> Whole:
     """Return the totals of one loss, or raise InputError where there are none."""
     before = identities(source)
-    tasks, _, states, counts = states_of(source, [spec], plan, options, also=also)
-    task, state = tasks[0], states[0, ()]
+    found, counts = states_of(source, [spec], plan, options, also=also)
+    task, state = found.work.tasks[0], found.states[0, ()]
     with in_files(source):
         result = make_result(task, state, None, plan.summaries, worst=0)
     outcome = whole_outcome(task, state)
@@ -154,68 +219,82 @@ def second_pass(
 
 def one_pass(
     table: Any,
-    tasks: Sequence[Task],
-    by: tuple[str, ...],
-    plan: Plan,
+    works: Sequence[Work],
+    foci: Sequence[Mapping[Key, Focus]],
     options: Options,
     wants: tuple[Want, ...],
-    foci: Mapping[Key, Focus],
     watch: Watch | None = None,
-) -> tuple[States, Counts]:
-    """Return the states over the whole table: of all tasks, or of those in ``foci``."""
+) -> tuple[list[Found], Counts]:
+    """Return what some works find in the whole table: all of it, or only what ``foci`` name."""
     threads = prepare(table, wants, options)
-    states: States = {}
-    chosen = {index: task for index, task in enumerate(tasks) if _takes_part(index, foci)}
-    if not by:
-        states.update(((index, ()), State()) for index in chosen)
-    for part in run(table, partial(_summaries, chosen, by, plan, foci), threads):
-        for key, state in part.items():
-            states[key] = states[key] + state if key in states else state
+    first = not any(foci)
+    chosen = [_chosen(work, looks, first=first) for work, looks in zip(works, foci, strict=True)]
+    found = [Found(work, {}, {}) for work in works]
+    for part, tasks in zip(found, chosen, strict=True):
+        if not part.work.by:
+            part.states.update(((index, ()), State()) for index in tasks)
+
+    def look(batch: Batch) -> list[tuple[States, Parts]]:
+        return [
+            _summaries(work, tasks, looks, batch) if tasks or first else ({}, {})
+            for work, tasks, looks in zip(works, chosen, foci, strict=True)
+        ]
+
+    for batch_found in run(table, look, threads):
+        for part, (states, parts) in zip(found, batch_found, strict=True):
+            _merge(part.states, states)
+            _merge(part.parts, parts)
         if watch is not None:
             watch(table.progress, table.rows)
     counts = table.finish()
-    for index, task in chosen.items():
-        marks = NO_MARKS
-        for key, state in states.items():
-            marks = marks.join(state.marks) if key[0] == index else marks
-        check_marks(task, marks)
-    return states, counts
+    for part, tasks in zip(found, chosen, strict=True):
+        for index, task in tasks.items():
+            marks = NO_MARKS
+            for key, state in part.states.items():
+                marks = marks.join(state.marks) if key[0] == index else marks
+            check_marks(task, marks)
+    return found, counts
 
 
-def _takes_part(index: int, foci: Mapping[Key, Focus]) -> bool:
-    return not foci or any(at == index for at, _ in foci)
+def _merge(known: dict[Any, Any], more: Mapping[Any, Any]) -> None:
+    for key, part in more.items():
+        known[key] = known[key] + part if key in known else part
+
+
+def _chosen(work: Work, foci: Mapping[Key, Focus], *, first: bool) -> dict[int, Task]:
+    """Return the losses that take part in a pass, by their index."""
+    names = {index for index, _ in foci}
+    return {index: task for index, task in enumerate(work.tasks) if first or index in names}
 
 
 def _summaries(
-    tasks: Mapping[int, Task],
-    by: tuple[str, ...],
-    plan: Plan,
-    foci: Mapping[Key, Focus],
-    batch: Batch,
-) -> States:
-    """Return the states of a batch for every task and group in it."""
-    if not by:
-        return {
-            (index, ()): summarise(task, plan, batch, _focus(task, foci, (index, ())))
-            for index, task in tasks.items()
-        }
-    if not batch.size:
-        return {}
-    codes = np.zeros(batch.size, dtype=np.intp)
-    for name in by:
-        column = batch.texts[name]
-        codes = np.unique(codes * len(column.names) + column.codes, return_inverse=True)[1]
-    order = np.argsort(codes, kind="stable")
-    edges = np.append(np.flatnonzero(np.diff(codes[order])) + 1, len(order)).tolist()
-    ordered = batch.take(order)
-    groups = [tuple(ordered.texts[name].cell(edge - 1) for name in by) for edge in edges]
-    states: States = {}
-    for index, task in tasks.items():
-        keys = [(index, group) for group in groups]
-        looks = [_focus(task, foci, key) for key in keys]
-        found = summarise_groups(task, plan, ordered, edges, looks)
-        states.update(zip(keys, found, strict=True))
-    return states
+    work: Work, tasks: Mapping[int, Task], foci: Mapping[Key, Focus], batch: Batch
+) -> tuple[States, Parts]:
+    """Return the states of a batch for every task and group in it, and the parts of probes."""
+    probes = NO_PROBES if foci else work.probes
+    groups: list[Group] = [()]
+    edges = [batch.size]
+    if work.by:
+        if not batch.size:
+            return {}, {}
+        codes = np.zeros(batch.size, dtype=np.intp)
+        for name in work.by:
+            column = batch.texts[name]
+            codes = np.unique(codes * len(column.names) + column.codes, return_inverse=True)[1]
+        order = np.argsort(codes, kind="stable")
+        edges = np.append(np.flatnonzero(np.diff(codes[order])) + 1, len(order)).tolist()
+        batch = batch.take(order)
+        groups = [tuple(batch.texts[name].cell(edge - 1) for name in work.by) for edge in edges]
+    looks = {
+        (index, at): _focus(task, foci, (index, group))
+        for index, task in tasks.items()
+        for at, group in enumerate(groups)
+    }
+    found = summarise_groups(tasks, work.plan, probes, batch, edges, looks)
+    return (
+        {(index, groups[at]): state for (index, at), state in found.states.items()},
+        {(name, groups[at]): part for (name, at), part in found.parts.items()},
+    )
 
 
 def _focus(task: Task, foci: Mapping[Key, Focus], key: Key) -> Focus:
@@ -234,18 +313,18 @@ def _shows_gradients(plan: Plan) -> bool:
     return plan.summaries or plan.worst > 0
 
 
-def _unsettled(tasks: Sequence[Task], states: States, plan: Plan) -> dict[Key, Focus]:
+def _unsettled(found: Found) -> dict[Key, Focus]:
     """Return what another pass has to look at."""
     foci = {}
-    for key, state in states.items():
-        aggregate = tasks[key[0]].bound.loss.aggregate
+    for key, state in found.states.items():
+        aggregate = found.work.tasks[key[0]].bound.loss.aggregate
         if not state.sums.weight.units:
             continue
         if aggregate == "median":
-            found = settle(state.orders, state.sums.weight.units)
-            if not isinstance(found, Medians):
-                foci[key] = Focus(brackets=found)
-        elif aggregate in CENTRED and _shows_gradients(plan) and not state.centred:
+            medians = settle(state.orders, state.sums.weight.units)
+            if not isinstance(medians, Medians):
+                foci[key] = Focus(brackets=medians)
+        elif aggregate in CENTRED and _shows_gradients(found.work.plan) and not state.centred:
             foci[key] = Focus(centre=centre_of(state.sums))
     return foci
 

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -19,13 +19,14 @@ from lossctl.batch import Text
 from lossctl.exact import ONE, ExactSum, grouped_units, product_total, total
 from lossctl.losses.rows import times
 from lossctl.order import Bracket, Order
+from lossctl.probe import NO_PROBES, Probes
 from lossctl.scoring import NO_MARKS, Marks, Scores, Touched, score, truth_column
 from lossctl.summary import Peak, Signs, Summary
 from lossctl.task import Task
 from lossctl.values import ORDERED, Sums, extra_sums, pull_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -149,40 +150,67 @@ def _paired(a: tuple[Order, ...], b: tuple[Order, ...]) -> tuple[Order, ...]:
 
 def summarise(task: Task, plan: Plan, batch: Batch, focus: Focus = FIRST_LOOK) -> State:
     """Return the state of some rows."""
-    step = max(1, SLICE // max(1, len(task.columns.pred)))
-    state = State(limit=plan.worst)
-    for start in range(0, batch.size, step):
-        scores = score(task, batch.part(start, start + step))
-        state += _summary_of(task, plan, scores, state, focus)
-    return state
+    found = summarise_groups({0: task}, plan, NO_PROBES, batch, (batch.size,), {(0, 0): focus})
+    return found.states[0, 0]
+
+
+class Summaries(NamedTuple):
+    """States by loss and group, and the parts that probes found by their key and group."""
+
+    states: dict[tuple[int, int], State]
+    parts: dict[tuple[Hashable, int], Any]
 
 
 def summarise_groups(
-    task: Task, plan: Plan, batch: Batch, edges: Sequence[int], foci: Sequence[Focus]
-) -> list[State]:
-    """Return the states of groups of consecutive rows; group i ends where edges[i] says.
+    tasks: Mapping[int, Task],
+    plan: Plan,
+    probes: Probes,
+    batch: Batch,
+    edges: Sequence[int],
+    foci: Mapping[tuple[int, int], Focus],
+) -> Summaries:
+    """Return what is found of groups of consecutive rows; group i ends where edges[i] says.
 
-    All rows are scored together, which is what makes many small groups cheap.
+    All rows are scored together, which is what makes many small groups cheap. ``foci`` have an
+    entry for every loss and group that is to be looked at.
     """
-    step = max(1, SLICE // max(1, len(task.columns.pred)))
-    states = [State(limit=plan.worst)] * len(edges)
+    states = {key: State(limit=plan.worst) for key in foci}
+    parts: dict[tuple[Hashable, int], Any] = {}
+    widest = max((len(task.columns.pred) for task in tasks.values()), default=1)
+    step = max(1, SLICE // max(1, widest))
     group = 0
     for start in range(0, batch.size, step):
         stop = min(start + step, batch.size)
-        scores = score(task, batch.part(start, stop))
-        untouched = scores.touched == Touched()
-        slope = cache(scores.slope)
+        rows = batch.part(start, stop)
+        scores = {index: score(task, rows) for index, task in tasks.items()}
+        slopes = {index: cache(found.slope) for index, found in scores.items()}
         first = start
         while first < stop:
             end = min(edges[group], stop)
-            if untouched:
-                piece = _piece(scores, slope, first - start, end - start)
-                states[group] += _summary_of(task, plan, piece, states[group], foci[group])
-            else:  # the counts of what was touched are those of the group's own rows
-                states[group] += summarise(task, plan, batch.part(first, end), foci[group])
+            pieces = []
+            for index, task in tasks.items():
+                piece = scores[index]
+                if piece.touched != NOTHING:
+                    # what was touched is counted, and left out, in the group's own rows
+                    piece = (
+                        piece if end - first == rows.size else score(task, batch.part(first, end))
+                    )
+                elif end - first < rows.size:
+                    piece = _piece(piece, slopes[index], first - start, end - start)
+                pieces.append(piece)
+                key = (index, group)
+                if key in states:
+                    states[key] += _summary_of(task, plan, piece, states[key], foci[key])
+            for name, probe in probes.items():
+                part = probe.look(pieces)
+                known = parts.get((name, group))
+                parts[name, group] = part if known is None else known + part
             first = end
             group += end == edges[group]
-    return states
+    return Summaries(states, parts)
+
+
+NOTHING = Touched()
 
 
 def _piece(scores: Scores, slope: Slope, start: int, stop: int) -> Scores:
