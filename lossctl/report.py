@@ -47,6 +47,29 @@ class Gradient(NamedTuple):
     nonfinite: int
 
 
+class Interval(NamedTuple):
+    """A confidence interval, and how it was made.
+
+    ``level`` is in percent. ``method`` is *t*, *delta* or *bootstrap*; ``se`` the standard error,
+    ``df`` its degrees of freedom, ``units`` how many rows or clusters it rests on. ``detectable``
+    is the smallest difference that they show at 80 % power. ``seed`` and ``resamples`` are those
+    of the bootstrap. ``warning`` says where the interval may be too short.
+    """
+
+    level: float
+    low: float
+    high: float
+    method: str
+    se: float | None
+    df: float | None
+    units: int
+    clusters: bool
+    detectable: float | None
+    seed: int | None = None
+    resamples: int | None = None
+    warning: str | None = None
+
+
 class Worst(NamedTuple):
     """A row to blame."""
 
