@@ -6,6 +6,9 @@
     ├── UsageError          2  a wrong option, loss name or parameter
     │   └── UnknownLoss        no loss has that name
     ├── InputError          3  the input is invalid or cannot be read
+    │   ├── NoRows             there is nothing to score
+    │   ├── ZeroWeights        every row has weight 0
+    │   └── MissingCells       cells that are used are missing or infinite
     ├── OutputError         3  the output cannot be written
     └── GateFailed          1  a gate or check failed (raised by the command line only)
 
@@ -74,6 +77,18 @@ class InputError(LossctlError):
         parts = [part for part in (place, self.column, self.message) if part]
         line = ": ".join(parts)
         return "".join(char if char.isprintable() else "�" for char in line)
+
+
+class NoRows(InputError):
+    """There is nothing to score."""
+
+
+class ZeroWeights(InputError):
+    """Every row has weight 0."""
+
+
+class MissingCells(InputError):
+    """Cells that are used are missing or infinite, and nobody asked to skip them."""
 
 
 class OutputError(LossctlError):

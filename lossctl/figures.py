@@ -7,7 +7,7 @@ from bisect import bisect_right
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from lossctl.errors import InputError
+from lossctl.errors import InputError, NoRows, ZeroWeights
 from lossctl.exact import ONE, root_ratio
 from lossctl.order import Atom, Medians, settle
 from lossctl.quantiles import rank_of
@@ -69,10 +69,10 @@ def make_result(
 def check_state(task: Task, state: State, where: str = "") -> None:
     """Raise InputError where there is nothing to take a value of."""
     if state.rows == 0:
-        raise InputError(f"no rows to score{where}")
+        raise NoRows(f"no rows to score{where}")
     if state.sums.weight.units == 0:
         advice = "name another column, or leave -w out"
-        raise InputError(f"all weights are zero{where}; {advice}", column=task.columns.weight)
+        raise ZeroWeights(f"all weights are zero{where}; {advice}", column=task.columns.weight)
 
 
 def whole_outcome(task: Task, state: State, where: str = "") -> Outcome:

@@ -116,6 +116,45 @@ Top = Annotated[
     int, typer.Option("--top", metavar="K", min=0, help="How many of the worst rows to show.")
 ]
 
+By = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--by",
+        metavar="COL",
+        help="A result for every group; repeatable.",
+        autocompletion=complete_column,
+    ),
+]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="COL",
+        help="Rows of one label in COL are not independent of each other; memory grows with the "
+        "number of labels.",
+        autocompletion=complete_column,
+    ),
+]
+Method = Annotated[
+    str,
+    typer.Option(
+        "--ci-method",
+        metavar="t|bootstrap",
+        help="Student's t from exact sums, or the BCa bootstrap (9,999 resamples, seed 12345; up "
+        "to 1,048,576 rows, which are kept in memory).",
+    ),
+]
+Allow = Annotated[
+    list[str] | None,
+    typer.Option("--allow", metavar="GUARD", help="Switch a guard off by its name; repeatable."),
+]
+Top2 = Annotated[
+    int,
+    typer.Option(
+        "--top", metavar="K", min=0, help="How many of the rows that moved most, either way."
+    ),
+]
+
 
 def once(values: list[str] | None, flag: str) -> str | None:
     """Return the value of an option that may be given once."""

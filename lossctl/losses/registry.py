@@ -110,7 +110,8 @@ class Loss(NamedTuple):
     names φ, which makes the value of the sums; ``per`` what a ratio divides by, a function of y.
     ``simplex`` says that k predictions are probabilities that sum to 1. ``clip`` names the
     parameter ε that moves predictions into [ε, 1 − ε] first, ``drop`` the one that leaves out
-    rows whose y lies outside its domain when it is *skip*.
+    rows whose y lies outside its domain when it is *skip*. ``ordered`` says whether of two values
+    one is better.
     """
 
     name: str
@@ -131,6 +132,7 @@ class Loss(NamedTuple):
     roles: tuple[Role, ...]
     zero_at_truth: bool
     signed: bool
+    ordered: bool
     params: tuple[Param, ...]
     doc: str
     module: str
@@ -182,6 +184,7 @@ def loss(
     roles: tuple[Role, ...] = (),
     zero_at_truth: bool = True,
     signed: bool = False,
+    ordered: bool = True,
 ) -> Callable[[Kernel], Kernel]:
     """Register the decorated function under its own name and its aliases.
 
@@ -221,6 +224,7 @@ def loss(
             roles=roles,
             zero_at_truth=zero_at_truth,
             signed=signed,
+            ordered=ordered,
             params=params,
             doc=inspect.cleandoc(kernel.__doc__ or ""),
             module=kernel.__module__.rpartition(".")[2],

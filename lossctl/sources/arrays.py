@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossctl.batch import Batch, Lines, Text
-from lossctl.errors import InputError
+from lossctl.errors import InputError, NoRows
 from lossctl.sources.numbers import to_labels, to_numbers
 from lossctl.sources.table import Counts, Parsed, Placer, Want, not_a_number
 
@@ -75,7 +75,7 @@ class ArrayTable:
         """Check what only the whole input tells, and return the counts."""
         counts = self._placer.finish()
         if not counts.rows:
-            raise InputError("the data have no rows")
+            raise NoRows("the data have no rows")
         return counts
 
 

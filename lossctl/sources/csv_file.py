@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from typing import NamedTuple
 
 from lossctl.batch import Batch, Lines
-from lossctl.errors import InputError, UsageError
+from lossctl.errors import InputError, NoRows, UsageError
 from lossctl.sources import reference
 from lossctl.sources.cut import RECORD_LIMIT, RecordTooLong, blocks
 from lossctl.sources.streams import Source, Stream, display_name, open_stream
@@ -179,7 +179,7 @@ class CsvTable:
         """Check what only the whole input tells, and return the counts."""
         counts = self._placer.finish()
         if not counts.rows:
-            raise InputError("has a header and no rows", file=self.first_file)
+            raise NoRows("has a header and no rows", file=self.first_file)
         return counts
 
     def _name(self, file: int) -> str:

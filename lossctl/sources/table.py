@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossctl.batch import Batch, Lines, Text
-from lossctl.errors import InputError
+from lossctl.errors import MissingCells
 from lossctl.sources.numbers import is_missing
 
 Floats = NDArray[np.float64]
@@ -137,7 +137,7 @@ class Placer:
             more = "" if count == 1 else f", and {count} rows in all"
             what = "an infinite value" if infinite else "a missing value"
             place = "" if line is not None else f" in row {row}"
-            raise InputError(
+            raise MissingCells(
                 f"{what}{place}{more}. Leave such rows out? Use --missing skip.",
                 file=file,
                 line=line,

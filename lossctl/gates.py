@@ -1,0 +1,102 @@
+"""Gates: a line that is drawn, and whether a value is beyond it, with evidence where it is noisy.
+
+A fixed line is held against the value itself. A margin to a baseline is held against what the rows
+can show of the difference: with θ the excess of the candidate over the margin, the gate passes
+where the one-sided confidence interval of θ at 1 − α lies at or below 0 (non-inferiority, or
+superiority by a margin), fails where it lies above, and is inconclusive between.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+from lossctl.verdicts import Gate, Verdict
+
+if TYPE_CHECKING:
+    from lossctl.margins import Margin
+
+POWER = 0.8  # with which the rows that would decide a gate are counted
+
+
+class Lines(NamedTuple):
+    """The fixed lines of a gate; None where there is none."""
+
+    maximum: float | None = None
+    minimum: float | None = None
+
+    @property
+    def drawn(self) -> bool:
+        """Whether there is a line at all."""
+        return self.maximum is not None or self.minimum is not None
+
+    @property
+    def rule(self) -> str:
+        """The lines as a person reads them."""
+        parts = [f"max {self.maximum:g}" if self.maximum is not None else ""]
+        parts.append(f"min {self.minimum:g}" if self.minimum is not None else "")
+        return ", ".join(filter(None, parts))
+
+    def hold(self, value: float) -> Gate:
+        """Return the gate of a value; one that is not finite fails it."""
+        if self.maximum is not None and not value <= self.maximum:
+            return Gate(self.rule, Verdict.FAIL, f"{value!r}, above max {self.maximum:g}")
+        if self.minimum is not None and not value >= self.minimum:
+            return Gate(self.rule, Verdict.FAIL, f"{value!r}, below min {self.minimum:g}")
+        if not math.isfinite(value):
+            return Gate(self.rule, Verdict.FAIL, f"{value!r}, not finite")
+        return Gate(self.rule, Verdict.PASS, f"{value!r}")
+
+
+class Wanted(NamedTuple):
+    """What a candidate must show against a baseline: at most so much worse, or at least better."""
+
+    margin: Margin
+    better: bool
+    alpha: float
+
+    @property
+    def rule(self) -> str:
+        """The rule as a person reads it."""
+        return f"{'better by' if self.better else 'no worse than'} {self.margin}"
+
+    def allowed(self, baseline: float) -> float:
+        """Return how much the candidate's value may exceed the baseline's; below 0 if better."""
+        size = self.margin.amount * (abs(baseline) if self.margin.relative else 1.0)
+        return -size if self.better else size
+
+
+class Evidence(NamedTuple):
+    """What the rows show of θ: its estimate, its bounds at 1 − α, and the rows to decide it."""
+
+    theta: float
+    low: float
+    high: float
+    rows_to_decide: int | None
+
+
+def judge(wanted: Wanted, evidence: Evidence | None, difference: float, allowed: float) -> Gate:
+    """Return the gate of a comparison; without evidence it is inconclusive."""
+    what = f"difference {difference:.6g}, allowed {allowed:.6g}"
+    if not math.isfinite(difference):
+        return Gate(wanted.rule, Verdict.FAIL, f"difference {difference:.6g}, not finite")
+    if evidence is None:
+        text = f"{what}: too few rows to say more"
+        return Gate(wanted.rule, Verdict.INCONCLUSIVE, text, wanted.alpha)
+    sure = 1.0 - wanted.alpha
+    # A superiority of 0 has to be one: the same predictions are not better.
+    passes = evidence.high < 0.0 if wanted.better else evidence.high <= 0.0
+    if passes:
+        text = f"{what}; with {sure:.0%} confidence at most {allowed + evidence.high:.6g}"
+        return Gate(wanted.rule, Verdict.PASS, text, wanted.alpha, evidence.high)
+    if evidence.low > 0.0 or (wanted.better and evidence.low == evidence.high == 0.0):
+        text = f"{what}; with {sure:.0%} confidence at least {allowed + evidence.low:.6g}"
+        return Gate(wanted.rule, Verdict.FAIL, text, wanted.alpha, evidence.low)
+    more = evidence.rows_to_decide
+    advice = "no number of rows would decide it" if more is None else f"about {more} rows would"
+    text = (
+        f"{what}; with {sure:.0%} confidence between {allowed + evidence.low:.6g} and"
+        f" {allowed + evidence.high:.6g}: {advice}"
+        + (" decide it" if more is not None else "")
+    )
+    return Gate(wanted.rule, Verdict.INCONCLUSIVE, text, wanted.alpha, evidence.high, more)

@@ -1,0 +1,213 @@
+"""What changes from one prediction of some rows to another: who wins, and the rows that move most.
+
+Probes on pairs of losses, and on the columns that a comparison rests on.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from lossctl.losses.rows import times
+from lossctl.state import cells_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from lossctl.scoring import Scores
+    from lossctl.task import Task
+
+    Floats = NDArray[np.float64]
+
+
+class MovedRow(NamedTuple):
+    """A row whose loss changed: what the file holds, what either prediction cost.
+
+    ``weighted`` is w·(ℓ_candidate − ℓ_baseline).
+    """
+
+    row: int
+    file: str | None
+    line: int | None
+    y: object
+    baseline: object
+    candidate: object
+    loss_baseline: float
+    loss_candidate: float
+    weighted: float
+
+
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """How many rows either prediction wins, and the rows that got better and worse the most."""
+
+    wins: int = 0
+    ties: int = 0
+    losses: int = 0
+    better: tuple[MovedRow, ...] = ()
+    worse: tuple[MovedRow, ...] = ()
+    limit: int = 0
+
+    def __add__(self, other: Moves) -> Moves:
+        """Join two sets of rows; the order does not matter."""
+        limit = max(self.limit, other.limit)
+        better = sorted(self.better + other.better, key=lambda row: (row.weighted, row.row))
+        worse = sorted(self.worse + other.worse, key=lambda row: (-row.weighted, row.row))
+        return Moves(
+            self.wins + other.wins,
+            self.ties + other.ties,
+            self.losses + other.losses,
+            tuple(better[:limit]),
+            tuple(worse[:limit]),
+            limit,
+        )
+
+
+class Moving(NamedTuple):
+    """The probe of a pair of losses: the baseline's and the candidate's, by their index."""
+
+    baseline: int
+    candidate: int
+    tasks: tuple[Task, Task]
+    limit: int
+
+    def look(self, scores: Sequence[Scores]) -> Moves:
+        """Return who wins some rows; rows of weight 0 do not take part."""
+        old, new = scores[self.baseline], scores[self.candidate]
+        with np.errstate(all="ignore"):
+            change = np.where(new.loss == old.loss, 0.0, new.loss - old.loss)
+            weighted = change if old.weight is None else times(old.weight, change)
+        counts = np.ones(len(change), dtype=bool) if old.weight is None else old.weight > 0.0
+        wins = int(np.count_nonzero((change < 0.0) & counts))
+        losses = int(np.count_nonzero((change > 0.0) & counts))
+        ties = int(np.count_nonzero(counts)) - wins - losses
+        better = self._rows(scores, weighted, _extreme(weighted, self.limit))
+        worse = self._rows(scores, weighted, _extreme(-weighted, self.limit))
+        return Moves(wins, ties, losses, better, worse, self.limit)
+
+    def _rows(
+        self, scores: Sequence[Scores], weighted: Floats, chosen: NDArray[np.intp]
+    ) -> tuple[MovedRow, ...]:
+        old, new = scores[self.baseline], scores[self.candidate]
+        rows = []
+        for index in chosen.tolist():
+            y, candidate = cells_of(self.tasks[1], new, index)
+            row = MovedRow(
+                row=new.batch.row(index),
+                file=new.batch.file,
+                line=new.batch.line(index),
+                y=y,
+                baseline=cells_of(self.tasks[0], old, index)[1],
+                candidate=candidate,
+                loss_baseline=float(old.loss[index]),
+                loss_candidate=float(new.loss[index]),
+                weighted=float(weighted[index]),
+            )
+            rows.append(row)
+        return tuple(rows)
+
+
+def _extreme(x: Floats, limit: int) -> NDArray[np.intp]:
+    """Return the rows of the lowest numbers below 0, ties by their order."""
+    below = np.flatnonzero(x < 0.0)
+    if limit == 0 or len(below) <= limit:
+        return below[:limit] if limit == 0 else below
+    cut = np.partition(x[below], limit - 1)[limit - 1]
+    under = below[x[below] < cut]
+    ties = below[x[below] == cut][: limit - len(under)]
+    return np.concatenate([under, ties])
+
+
+@dataclass(frozen=True, slots=True)
+class Extremes:
+    """The lowest and highest number of every prediction column, over the rows that count."""
+
+    rows: int = 0
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
+
+    def __add__(self, other: Extremes) -> Extremes:
+        """Join two sets of rows."""
+        if not self.rows or not other.rows:
+            return self if self.rows else other
+        low = tuple(map(min, self.low, other.low))
+        return Extremes(self.rows + other.rows, low, tuple(map(max, self.high, other.high)))
+
+    @property
+    def constant(self) -> bool:
+        """Whether two rows or more have the same predictions throughout."""
+        return self.rows > 1 and self.low == self.high
+
+
+class Reach(NamedTuple):
+    """The probe of the predictions of one loss, by its index."""
+
+    index: int
+
+    def look(self, scores: Sequence[Scores]) -> Extremes:
+        """Return the extremes of some rows."""
+        found = scores[self.index]
+        pred = found.pred if found.pred.ndim > 1 else found.pred[:, np.newaxis]
+        if found.weight is not None and not found.weight.all():
+            pred = pred[found.weight > 0.0]
+        if not len(pred):
+            return Extremes()
+        columns = [pred[:, k] for k in range(pred.shape[1])]
+        low = tuple(float(x.min()) for x in columns)
+        return Extremes(len(pred), low, tuple(float(x.max()) for x in columns))
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """How many rows have another truth on either side, and the first of them."""
+
+    count: int = 0
+    row: float = math.inf
+    file: str | None = None
+    line: int | None = None
+    baseline: object = None
+    candidate: object = None
+
+    def __add__(self, other: Mismatch) -> Mismatch:
+        """Add the counts; keep the earlier row."""
+        first = min(self, other, key=lambda part: part.row)
+        return Mismatch(
+            self.count + other.count,
+            first.row,
+            first.file,
+            first.line,
+            first.baseline,
+            first.candidate,
+        )
+
+
+class SameTruth(NamedTuple):
+    """The probe of the truths of a pair of losses, which are to be equal in every row."""
+
+    baseline: int
+    candidate: int
+    tasks: tuple[Task, Task]
+
+    def look(self, scores: Sequence[Scores]) -> Mismatch:
+        """Return the rows whose truths differ."""
+        old, new = scores[self.baseline], scores[self.candidate]
+        if old.y is None or new.y is None:
+            return Mismatch()
+        other = old.y != new.y
+        rows = other if other.ndim == 1 else other.any(axis=1)
+        if not rows.any():
+            return Mismatch()
+        index = int(np.argmin(np.where(rows, new.batch.row_numbers(), np.iinfo(np.int64).max)))
+        return Mismatch(
+            int(np.count_nonzero(rows)),
+            new.batch.row(index),
+            new.batch.file,
+            new.batch.line(index),
+            cells_of(self.tasks[0], old, index)[0],
+            cells_of(self.tasks[1], new, index)[0],
+        )
