@@ -61,6 +61,37 @@ class Worst(NamedTuple):
     gradient: float | tuple[float, ...]
 
 
+class Interval(NamedTuple):
+    """A two-sided confidence interval of a value, at ``level`` percent.
+
+    ``se`` is its standard error, ``df`` the degrees of freedom of t (None for a bootstrap).
+    ``n_units`` counts the independent units: rows, or clusters where ``clusters`` says so.
+    ``detectable`` is the smallest distance of the value from a fixed number that so many units
+    show in 80 of 100 samples, tested at this level. ``seed`` and ``resamples`` are those of a
+    bootstrap.
+    """
+
+    level: float
+    low: float
+    high: float
+    method: str
+    se: float
+    df: float | None
+    n_units: int
+    clusters: bool
+    detectable: float
+    seed: int | None = None
+    resamples: int | None = None
+    warning: str | None = None
+
+
+class NoInterval(NamedTuple):
+    """Why there is no interval, in a few words; ``estimate`` is what it would have been about."""
+
+    reason: str
+    estimate: float | None = None
+
+
 class Result(NamedTuple):
     """One loss over all rows or over one group."""
 
