@@ -304,6 +304,13 @@ def _product_units(x: Floats, y: Floats) -> int:
 Digits = list[tuple["Floats", int]]
 
 
+def digits_of(x: Floats) -> Digits:
+    """Return x in digits of 20 bits, as ``_digits``, where x is not near the ends of float64."""
+    digits = _digits(x)
+    assert digits is not None
+    return digits
+
+
 def _digits(x: Floats) -> Digits | None:
     """Write the finite numbers of x in digits of 20 bits: arrays that add up to x.
 

@@ -47,29 +47,6 @@ class Gradient(NamedTuple):
     nonfinite: int
 
 
-class Interval(NamedTuple):
-    """A confidence interval, and how it was made.
-
-    ``level`` is in percent. ``method`` is *t*, *delta* or *bootstrap*; ``se`` the standard error,
-    ``df`` its degrees of freedom, ``units`` how many rows or clusters it rests on. ``detectable``
-    is the smallest difference that they show at 80 % power. ``seed`` and ``resamples`` are those
-    of the bootstrap. ``warning`` says where the interval may be too short.
-    """
-
-    level: float
-    low: float
-    high: float
-    method: str
-    se: float | None
-    df: float | None
-    units: int
-    clusters: bool
-    detectable: float | None
-    seed: int | None = None
-    resamples: int | None = None
-    warning: str | None = None
-
-
 class Worst(NamedTuple):
     """A row to blame."""
 
@@ -82,6 +59,37 @@ class Worst(NamedTuple):
     contribution: float
     share: float | None
     gradient: float | tuple[float, ...]
+
+
+class Interval(NamedTuple):
+    """A two-sided confidence interval of a value, at ``level`` percent.
+
+    ``se`` is its standard error, ``df`` the degrees of freedom of t (None for a bootstrap).
+    ``n_units`` counts the independent units: rows, or clusters where ``clusters`` says so.
+    ``detectable`` is the smallest distance of the value from a fixed number that so many units
+    show in 80 of 100 samples, tested at this level. ``seed`` and ``resamples`` are those of a
+    bootstrap.
+    """
+
+    level: float
+    low: float
+    high: float
+    method: str
+    se: float
+    df: float | None
+    n_units: int
+    clusters: bool
+    detectable: float
+    seed: int | None = None
+    resamples: int | None = None
+    warning: str | None = None
+
+
+class NoInterval(NamedTuple):
+    """Why there is no interval, in a few words; ``estimate`` is what it would have been about."""
+
+    reason: str
+    estimate: float | None = None
 
 
 class Result(NamedTuple):

@@ -28,6 +28,7 @@ from lossctl.order import Atom
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from decimal import Decimal
+    from fractions import Fraction
 
     from numpy.typing import NDArray
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 CUBIC_ONE = 1 << SCALE_BITS + CUBIC_SHIFT
 TINY, HUGE = 1e-290, 1e290  # a divisor between them loses nothing
 LARGEST_EXPONENT = 10_000  # its power is beyond float64 by far; a larger one would take longer
+ROOT_BITS = 400  # of the number under a root: 60 digits of the root
 DIGITS = 60  # of exp(mean): its own rounding is far below that of the result
 ORDERED: tuple[Aggregate, ...] = ("median", "max")  # values that are the error of some row
 CENTRED: tuple[Aggregate, ...] = ("explained_variance",)  # gradients that need a mean first
@@ -143,11 +145,7 @@ def extra_sums(task: Task, scores: Scores) -> tuple[int, ...]:
     y = np.asarray(scores.y, dtype=np.float64)
     ones = np.broadcast_to(1.0, len(scores.loss))
     if loss.aggregate == "ratio":
-        assert loss.per is not None
-        per = loss.per(y)
-        if per.ndim > 1:
-            per = row_sum(per) if task.rules.outputs_sum else row_mean(per)
-        return (cubic_units(w, ones, per),)
+        return (cubic_units(w, ones, per_of(task, scores)),)
     yhat = scores.pred
     return (
         cubic_units(w, ones, y),
@@ -156,6 +154,15 @@ def extra_sums(task: Task, scores: Scores) -> tuple[int, ...]:
         cubic_units(w, yhat, yhat),
         cubic_units(w, y, yhat),
     )
+
+
+def per_of(task: Task, scores: Scores) -> Floats:
+    """Return what the rows of a ratio are divided by (n)."""
+    assert task.bound.loss.per is not None
+    per = task.bound.loss.per(np.asarray(scores.y, dtype=np.float64))
+    if per.ndim > 1:
+        per = row_sum(per) if task.rules.outputs_sum else row_mean(per)
+    return per
 
 
 def value_of(task: Task, sums: Sums) -> float:
@@ -254,6 +261,24 @@ def _exp(numerator: int, denominator: int) -> Decimal:
     if quotient > LARGEST_EXPONENT:
         quotient = Decimal(LARGEST_EXPONENT)
     return quotient.exp(context)
+
+
+def curve_of(aggregate: Aggregate, mean: Fraction) -> tuple[Fraction, Fraction] | None:
+    """Return φ(m) and φ'(m) to 60 digits; None where one of them is no finite number."""
+    from fractions import Fraction
+
+    if aggregate == "root":
+        if mean <= 0:
+            return None
+        shift = max(0, ROOT_BITS - mean.numerator.bit_length() + mean.denominator.bit_length())
+        half = (shift + 1) // 2
+        root = math.isqrt((mean.numerator << 2 * half) // mean.denominator)
+        value = Fraction(root, 1 << half)
+        return value, 1 / (2 * value)
+    if aggregate == "exp":
+        value = Fraction(_exp(mean.numerator, mean.denominator))
+        return None if math.isinf(ratio(value.numerator, value.denominator)) else (value, value)
+    return mean, Fraction(1)
 
 
 def _number(x: Decimal) -> float:

@@ -1,0 +1,249 @@
+"""Confidence intervals of values and of differences: t for means, the delta method for the rest.
+
+A value φ(r) has the standard error |φ'(r)| times that of r (delta method), a difference of two
+values that of the same combination of their losses, row by row. Power is 80 % throughout.
+
+Sources: Oehlert, "A note on the delta method" (American Statistician, 1992); Cochran, "Sampling
+Techniques" (1977), for ratios and for the rule on skewness; Miller, "Adding error bars to evals"
+(2024), for pairs and clusters in the evaluation of models.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from lossctl.exact import ratio
+from lossctl.report import Interval, NoInterval
+from lossctl.spread import spread_of
+from lossctl.student import cdf, quantile
+from lossctl.values import ORDERED, curve_of
+from lossctl.variation import Clustered
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lossctl.spread import Spread
+    from lossctl.task import Task
+    from lossctl.variation import Part
+
+POWER = 0.8
+COCHRAN = 25.0  # n · so many times the squared skewness are enough for a 95 % interval
+FEW_CLUSTERS = 10
+
+
+class Difference(NamedTuple):
+    """L_b − L_a: its two-sided interval at ``level`` percent, and the p of t for no difference."""
+
+    estimate: float
+    se: float
+    df: float
+    p: float
+    level: float
+    low: float
+    high: float
+    n_units: int
+    clusters: bool
+    detectable: float
+    warning: str | None = None
+
+
+class Margin(NamedTuple):
+    """How far b may be above a: by a share of |L_a|, and by a number. Below where negative."""
+
+    relative: float = 0.0
+    absolute: float = 0.0
+
+
+class Theta(NamedTuple):
+    """θ = L_b − L_a − margin, with one-sided bounds, each at confidence 1 − ``alpha``.
+
+    θ < 0 is shown at ``alpha`` where ``upper`` < 0 (``p_below`` < alpha), θ > 0 where ``lower`` > 0
+    (``p_above`` < alpha). ``needed`` is how many rows (or clusters) would show the sign of this θ
+    in 80 of 100 samples; None where θ is 0.
+    """
+
+    estimate: float
+    se: float
+    df: float
+    alpha: float
+    lower: float
+    upper: float
+    p_below: float
+    p_above: float
+    needed: int | None
+    n_units: int
+    clusters: bool
+    warning: str | None = None
+
+
+def interval_of(task: Task, part: Part, level: float = 95.0) -> Interval | NoInterval:
+    """Return the interval of the value of one task, or why there is none.
+
+    ``part`` is what its ``Variation`` found; ``level`` is in percent.
+    """
+    found = _spread((task,), part, Margin())
+    if isinstance(found, NoInterval):
+        return found
+    if not found.se:
+        return NoInterval(_constant(task, part), _rounded(found.theta))
+    value = _rounded(found.theta)
+    clusters = isinstance(part, Clustered)
+    reach = _quantile(1.0 - _alpha(level) / 2.0, found.df)
+    method = "t" if task.bound.loss.aggregate == "mean" else "delta"
+    return Interval(
+        level=level,
+        low=value - reach * found.se,
+        high=value + reach * found.se,
+        method=method,
+        se=found.se,
+        df=found.df,
+        n_units=found.n,
+        clusters=clusters,
+        detectable=(reach + _quantile(POWER, found.df)) * found.se,
+        warning=warning_of(found.n, found.skewness, clusters, level),
+    )
+
+
+def difference_of(
+    tasks: tuple[Task, Task], part: Part, level: float = 95.0
+) -> Difference | NoInterval:
+    """Return the interval of L_b − L_a of two tasks over the same rows, or why there is none."""
+    found = _spread(tasks, part, Margin())
+    if isinstance(found, NoInterval):
+        return found
+    estimate = _rounded(found.theta)
+    if not found.se:
+        return NoInterval("the two losses differ by the same amount in every row", estimate)
+    clusters = isinstance(part, Clustered)
+    reach = _quantile(1.0 - _alpha(level) / 2.0, found.df)
+    return Difference(
+        estimate=estimate,
+        se=found.se,
+        df=found.df,
+        p=2.0 * cdf(-abs(estimate) / found.se, found.df),
+        level=level,
+        low=estimate - reach * found.se,
+        high=estimate + reach * found.se,
+        n_units=found.n,
+        clusters=clusters,
+        detectable=(reach + _quantile(POWER, found.df)) * found.se,
+        warning=warning_of(found.n, found.skewness, clusters, level),
+    )
+
+
+def theta_of(
+    tasks: tuple[Task, Task], part: Part, margin: Margin, alpha: float = 0.05
+) -> Theta | NoInterval:
+    """Return θ = L_b − L_a − s·|L_a| − d for a margin of s and d, or why nothing is known of it."""
+    found = _spread(tasks, part, margin)
+    if isinstance(found, NoInterval):
+        return found
+    estimate = _rounded(found.theta)
+    if not found.se:
+        return NoInterval("the two losses differ in the same way in every row", estimate)
+    reach = _quantile(1.0 - alpha, found.df)
+    needed = None
+    if estimate:
+        factor = (reach + _quantile(POWER, found.df)) * found.se / abs(estimate)
+        needed = math.ceil(min(found.n * factor**2, 1e18))
+    clusters = isinstance(part, Clustered)
+    statistic = estimate / found.se
+    return Theta(
+        estimate=estimate,
+        se=found.se,
+        df=found.df,
+        alpha=alpha,
+        lower=estimate - reach * found.se,
+        upper=estimate + reach * found.se,
+        p_below=cdf(statistic, found.df),
+        p_above=cdf(-statistic, found.df),
+        needed=needed,
+        n_units=found.n,
+        clusters=clusters,
+        warning=warning_of(found.n, found.skewness, clusters, 100.0 * (1.0 - 2.0 * alpha)),
+    )
+
+
+def warning_of(n: int, skewness: float, clusters: bool, level: float) -> str | None:
+    """Return a line where so few units with such losses are covered less often than is said."""
+    what = f"{n} clusters" if clusters else f"{n} rows"
+    says = f"such {level:g} % intervals cover less often than they say"
+    if n < COCHRAN * skewness**2:  # false for NaN
+        return f"{what} are few for losses this skewed: {says}"
+    return f"{what} are few: {says}" if clusters and n < FEW_CLUSTERS else None
+
+
+def no_interval(task: Task) -> str | None:
+    """Return why the value of a task has no interval from sums, None where it may have one."""
+    loss = task.bound.loss
+    if task.whole:
+        return "a column that is one distribution is no sample of rows"
+    if loss.aggregate in ORDERED:
+        return f"{loss.name} is the error of single rows, no mean"
+    if loss.aggregate in ("r2", "explained_variance"):
+        return f"{loss.name} is no mean; --ci-method bootstrap gives it an interval"
+    return None
+
+
+def _spread(tasks: Sequence[Task], part: Part, margin: Margin) -> Spread | NoInterval:
+    """Return the spread of the value, or of the difference; θ is that of the values."""
+    for task in tasks:
+        reason = no_interval(task)
+        if reason is not None:
+            return NoInterval(reason)
+    sums = part.settled()
+    if sums.nonfinite:
+        rows = "1 loss is" if sums.nonfinite == 1 else f"{sums.nonfinite} losses are"
+        return NoInterval(f"{rows} not finite")
+    what = "clusters" if isinstance(part, Clustered) else "rows"
+    if sums.rows < 2:
+        return NoInterval(f"it takes 2 {what} or more, got {sums.rows}")
+    weight, *losses = sums.first
+    if not weight.mantissa:
+        return NoInterval("all that the losses are divided by is 0")
+    curves = []
+    for task, loss in zip(tasks, losses, strict=True):
+        curve = curve_of(task.bound.loss.aggregate, loss.over(weight))
+        if curve is None:
+            zero = not loss.mantissa
+            why = "a root of 0 has no slope" if zero else "the value is beyond float64"
+            return NoInterval(why, 0.0 if zero else None)
+        curves.append(curve)
+    factors = _factors([value for value, _ in curves], margin)
+    slopes = [factor * slope for factor, (_, slope) in zip(factors, curves, strict=True)]
+    found = spread_of(sums, slopes)
+    theta = sum((f * value for f, (value, _) in zip(factors, curves, strict=True)), Fraction())
+    theta -= Fraction(margin.absolute)
+    if found.alone:
+        return NoInterval(f"one of the {what} has all the weight", _rounded(theta))
+    return found._replace(theta=theta)
+
+
+def _factors(values: Sequence[Fraction], margin: Margin) -> list[Fraction]:
+    """Return what the values are multiplied by in θ."""
+    if len(values) == 1:
+        return [Fraction(1)]
+    share = Fraction(margin.relative)
+    return [-(1 + (share if values[0] >= 0 else -share)), Fraction(1)]
+
+
+def _constant(task: Task, part: Part) -> str:
+    what = "clusters" if isinstance(part, Clustered) else "rows"
+    same = "ratios" if task.bound.loss.aggregate == "ratio" else "losses"
+    return f"all {same} are equal: these {what} do not say how much others would vary"
+
+
+def _rounded(x: Fraction) -> float:
+    return ratio(x.numerator, x.denominator)
+
+
+def _alpha(level: float) -> float:
+    return float((100 - Fraction(str(level))) / 100)
+
+
+@lru_cache(maxsize=64)
+def _quantile(p: float, df: float) -> float:
+    return quantile(p, df)
