@@ -4,11 +4,13 @@
 
     LossctlError
     ├── UsageError          2  a wrong option, loss name or parameter
-    │   └── UnknownLoss        no loss has that name
+    │   ├── UnknownLoss        no loss has that name
+    │   └── ConfigError        a file of checks says what it should not
     ├── InputError          3  the input is invalid or cannot be read
     │   ├── NoRows             there is nothing to score
     │   ├── ZeroWeights        every row has weight 0
-    │   └── MissingCells       cells that are used are missing or infinite
+    │   ├── MissingCells       cells that are used are missing or infinite
+    │   └── UnmatchedKeys      rows of two files do not match one to one
     ├── OutputError         3  the output cannot be written
     └── GateFailed          1  a gate or check failed (raised by the command line only)
 
@@ -35,6 +37,15 @@ class LossctlError(Exception):
     exit_code: ExitCode = ExitCode.INVALID
 
 
+def _located(file: str | None, line: int | None, what: str | None, message: str) -> str:
+    """Return one printable line: the place, the part of it that is meant, and the message."""
+    place = file or ""
+    if line is not None:
+        place = f"{place}:{line}" if place else f"line {line}"
+    text = ": ".join(part for part in (place, what, message) if part)
+    return "".join(char if char.isprintable() else "�" for char in text)
+
+
 class UsageError(LossctlError):
     """The request itself is wrong: an option, a loss name, a parameter."""
 
@@ -43,6 +54,27 @@ class UsageError(LossctlError):
 
 class UnknownLoss(UsageError):
     """No loss has that name."""
+
+
+class ConfigError(UsageError):
+    """A file of checks cannot be read, or says what it should not.
+
+    ``file``, ``line`` (1-based) and ``key`` say where, each ``None`` where it is not known.
+    """
+
+    def __init__(
+        self, message: str, *, file: str, line: int | None = None, key: str | None = None
+    ) -> None:
+        """Keep the place apart from the rule; ``str()`` joins them."""
+        super().__init__(message)
+        self.message = message
+        self.file = file
+        self.line = line
+        self.key = key
+
+    def __str__(self) -> str:
+        """``file:line: key: message``, without the parts that are not known."""
+        return _located(self.file, self.line, self.key, self.message)
 
 
 class InputError(LossctlError):
@@ -71,12 +103,7 @@ class InputError(LossctlError):
 
     def __str__(self) -> str:
         """``file:line: column: message``, without the parts that are not known."""
-        place = self.file or ""
-        if self.line is not None:
-            place = f"{place}:{self.line}" if place else f"line {self.line}"
-        parts = [part for part in (place, self.column, self.message) if part]
-        line = ": ".join(parts)
-        return "".join(char if char.isprintable() else "�" for char in line)
+        return _located(self.file, self.line, self.column, self.message)
 
 
 class NoRows(InputError):
@@ -89,6 +116,10 @@ class ZeroWeights(InputError):
 
 class MissingCells(InputError):
     """Cells that are used are missing or infinite, and nobody asked to skip them."""
+
+
+class UnmatchedKeys(InputError):
+    """Rows of two files do not match one to one."""
 
 
 class OutputError(LossctlError):

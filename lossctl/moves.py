@@ -166,7 +166,7 @@ class Reach(NamedTuple):
 class Mismatch:
     """How many rows have another truth on either side, and the first of them."""
 
-    count: int = 0
+    rows: int = 0
     row: float = math.inf
     file: str | None = None
     line: int | None = None
@@ -177,7 +177,7 @@ class Mismatch:
         """Add the counts; keep the earlier row."""
         first = min(self, other, key=lambda part: part.row)
         return Mismatch(
-            self.count + other.count,
+            self.rows + other.rows,
             first.row,
             first.file,
             first.line,

@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 
 from lossctl.cli.completion import complete_losses
 from lossctl.cli.streams import say
-from lossctl.errors import ExitCode, GateFailed, InputError, LossctlError, UnknownLoss
+from lossctl.errors import ConfigError, ExitCode, GateFailed, InputError, LossctlError, UnknownLoss
 from lossctl.version import VERSION
 
 COMPLETION = "_LOSSCTL_COMPLETE"  # set by the shell that asks what a word may become
@@ -111,7 +111,7 @@ def run(arguments: list[str]) -> int:
     except UnknownLoss as error:
         return _say(f"lossctl: {_or_command(str(error), arguments)}", error.exit_code)
     except LossctlError as error:
-        located = isinstance(error, InputError) and error.file is not None
+        located = isinstance(error, (ConfigError, InputError)) and error.file is not None
         return _say(str(error) if located else f"lossctl: {error}", error.exit_code)
     except typer.TyperException as error:
         return _say(f"lossctl: {_usage(error)}", ExitCode.USAGE)

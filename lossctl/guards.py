@@ -1,0 +1,116 @@
+"""Guards: accidents that would let a gate pass though nothing, or the wrong thing, was compared.
+
+They are on in ``compare`` and ``check``, and each is switched off by its name.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from lossctl.errors import (
+    InputError,
+    MissingCells,
+    NoRows,
+    UnmatchedKeys,
+    UsageError,
+    ZeroWeights,
+)
+from lossctl.verdicts import Guard
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from lossctl.moves import Extremes, Mismatch
+    from lossctl.report import Floor
+
+GUARDS = {
+    "no-rows": "there is nothing to score",
+    "zero-weights": "all weights are zero",
+    "same-file": "candidate and baseline are the same file",
+    "constant": "the predictions are the same in every row",
+    "unmatched": "keys do not match one to one",
+    "skipped": "rows lack a cell, and nobody asked to skip them",
+    "truth": "candidate and baseline have different truths",
+    "not-finite": "a value is not finite",
+    "floor": "the best constant prediction does better",
+}
+# What reading or scoring raises where a guard is broken.
+_RAISED: dict[type[InputError], str] = {
+    NoRows: "no-rows",
+    ZeroWeights: "zero-weights",
+    UnmatchedKeys: "unmatched",
+    MissingCells: "skipped",
+}
+RAISED = tuple(_RAISED)
+
+
+def allowed_guards(names: Iterable[str]) -> frozenset[str]:
+    """Return the guards that are switched off, or raise UsageError."""
+    from lossctl.losses.registry import nearest
+
+    found = set()
+    for name in names:
+        for part in name.split(","):
+            folded = part.strip().lower().replace("_", "-")
+            if folded not in GUARDS:
+                near = nearest(folded, GUARDS)
+                advice = f" (did you mean '{near}'?)" if near else ""
+                known = ", ".join(GUARDS)
+                raise UsageError(f"there is no guard '{part}'{advice}; the guards are {known}")
+            found.add(folded)
+    return frozenset(found)
+
+
+def guard_of(error: InputError) -> Guard:
+    """Return the guard that an error of reading or scoring breaks."""
+    name = next(name for kind, name in _RAISED.items() if isinstance(error, kind))
+    return Guard(name, str(error))
+
+
+def constant(extremes: Extremes, who: str) -> Guard | None:
+    """Look for predictions that never change."""
+    if not extremes.constant:
+        return None
+    shown = ", ".join(f"{x:g}" for x in extremes.low[:3])
+    more = ", …" if len(extremes.low) > 3 else ""
+    return Guard("constant", f"{who} predicts {shown}{more} in all {extremes.rows} rows")
+
+
+def finite(value: float, who: str) -> Guard | None:
+    """Look for a value that is no number to decide by."""
+    if math.isfinite(value):
+        return None
+    return Guard("not-finite", f"the value of {who} is {value:g}")
+
+
+def truths(mismatch: Mismatch) -> Guard | None:
+    """Look for rows whose truth differs between baseline and candidate."""
+    if not mismatch.rows:
+        return None
+    line, row = mismatch.line, mismatch.row
+    place = f"row {row:.0f}" if line is None else f"{mismatch.file}:{line}"
+    rows = "1 row has" if mismatch.rows == 1 else f"{mismatch.rows} rows have"
+    return Guard(
+        "truth",
+        f"{rows} another y in the baseline than in the candidate, first {place}:"
+        f" {_cell(mismatch.baseline)} and {_cell(mismatch.candidate)}",
+    )
+
+
+def _cell(value: object) -> str:
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
+
+
+def worse_than_constant(value: float, floor: Floor | None, higher: bool, who: str) -> Guard | None:
+    """Look for a value that the best constant prediction beats."""
+    if floor is None or floor.value is None:
+        return None
+    beaten = value < floor.value if higher else value > floor.value
+    if not beaten:
+        return None
+    return Guard(
+        "floor",
+        f"the value of {who} is {value:.6g}, where {floor.what} as a constant gives"
+        f" {floor.value:.6g}",
+    )
