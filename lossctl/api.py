@@ -13,7 +13,7 @@ from lossctl.figures import make_result
 from lossctl.losses import BoundLoss, all_losses
 from lossctl.losses.spec import parse_specs
 from lossctl.options import make_options
-from lossctl.passes import states_of
+from lossctl.passes import groups_of, states_of
 from lossctl.report import Report
 from lossctl.sampling import open_samples
 from lossctl.state import Plan
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from lossctl.checks import GradCheck, Of
     from lossctl.options import Options
-    from lossctl.passes import Group, Watch
+    from lossctl.passes import Watch
 
 
 def evaluate(
@@ -69,8 +69,7 @@ def evaluate_with(data: Any, losses: str, options: Options, watch: Watch | None 
     by, states = found.work.by, found.states
     results = []
     for index, task in enumerate(found.work.tasks):
-        groups = sorted((group for at, group in states if at == index), key=_natural)
-        for group in groups:
+        for group in groups_of(found, index):
             named = dict(zip(by, group, strict=True)) if by else None
             state = states[index, group]
             with in_files(data):
@@ -78,17 +77,6 @@ def evaluate_with(data: Any, losses: str, options: Options, watch: Watch | None 
     return Report(
         VERSION, files_of(data), counts.rows, counts.skipped, counts.nonfinite, tuple(results)
     )
-
-
-def _natural(group: Group) -> tuple[tuple[int, float, str], ...]:
-    """Return the key by which groups are listed: numbers as numbers, then text."""
-    keys = []
-    for name in group:
-        try:
-            keys.append((0, float(name), name))
-        except ValueError:
-            keys.append((1, 0.0, name))
-    return tuple(keys)
 
 
 def samples(

@@ -11,12 +11,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
+from lossctl.errors import UsageError
 from lossctl.verdicts import Gate, Verdict
 
 if TYPE_CHECKING:
     from lossctl.margins import Margin
-
-POWER = 0.8  # with which the rows that would decide a gate are counted
 
 
 class Lines(NamedTuple):
@@ -55,6 +54,21 @@ class Wanted(NamedTuple):
     better: bool
     alpha: float
 
+    @staticmethod
+    def of(no_worse_than: str | None, better_by: str | None, alpha: float) -> Wanted | None:
+        """Return what two options ask for, None where neither is given; raises UsageError."""
+        from lossctl.margins import parse_margin
+
+        if not 0.0 < alpha < 0.5:
+            raise UsageError(f"--alpha must be in (0, 0.5), got {alpha:g}")
+        if no_worse_than is not None and better_by is not None:
+            raise UsageError("--no-worse-than and --better-by exclude one another")
+        if no_worse_than is not None:
+            return Wanted(parse_margin(no_worse_than, "--no-worse-than"), False, alpha)
+        if better_by is not None:
+            return Wanted(parse_margin(better_by, "--better-by"), True, alpha)
+        return None
+
     @property
     def rule(self) -> str:
         """The rule as a person reads it."""
@@ -67,9 +81,8 @@ class Wanted(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """What the rows show of θ: its estimate, its bounds at 1 − α, and the rows to decide it."""
+    """What the rows show of θ: its one-sided bounds at 1 − α, and the rows that would decide it."""
 
-    theta: float
     low: float
     high: float
     rows_to_decide: int | None
@@ -96,7 +109,6 @@ def judge(wanted: Wanted, evidence: Evidence | None, difference: float, allowed:
     advice = "no number of rows would decide it" if more is None else f"about {more} rows would"
     text = (
         f"{what}; with {sure:.0%} confidence between {allowed + evidence.low:.6g} and"
-        f" {allowed + evidence.high:.6g}: {advice}"
-        + (" decide it" if more is not None else "")
+        f" {allowed + evidence.high:.6g}: {advice}" + (" decide it" if more is not None else "")
     )
     return Gate(wanted.rule, Verdict.INCONCLUSIVE, text, wanted.alpha, evidence.high, more)

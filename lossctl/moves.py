@@ -147,11 +147,11 @@ class Extremes:
 class Reach(NamedTuple):
     """The probe of the predictions of one loss, by its index."""
 
-    index: int
+    at: int
 
     def look(self, scores: Sequence[Scores]) -> Extremes:
         """Return the extremes of some rows."""
-        found = scores[self.index]
+        found = scores[self.at]
         pred = found.pred if found.pred.ndim > 1 else found.pred[:, np.newaxis]
         if found.weight is not None and not found.weight.all():
             pred = pred[found.weight > 0.0]

@@ -20,7 +20,7 @@ from lossctl.figures import make_result, whole_outcome
 from lossctl.order import Medians, settle
 from lossctl.probe import NO_PROBES, Probes
 from lossctl.scoring import NO_MARKS, check_marks, score
-from lossctl.sources.columns import select
+from lossctl.sources.columns import select, select_all
 from lossctl.sources.streams import display_name, identity
 from lossctl.state import Focus, Plan, State, summarise_groups, sums_of
 from lossctl.tables import header_of, in_files, open_table, paths_of, prepare, rereadable
@@ -139,7 +139,7 @@ def states_of(
 
     def make(header: Header) -> tuple[Work]:
         tasks = tuple(make_task(spec, header, options) for spec in specs)
-        by, more = (_names(header, selectors) for selectors in (options.by, texts))
+        by, more = (select_all(header, selectors) for selectors in (options.by, texts))
         numbers = () if also is None else select(header, also).names
         return (Work(tasks, by, plan, probes(tasks), more, numbers),)
 
@@ -148,8 +148,19 @@ def states_of(
     return found, counts
 
 
-def _names(header: Header, selectors: Sequence[str]) -> tuple[str, ...]:
-    return tuple(name for selector in selectors for name in select(header, selector).names)
+def groups_of(found: Found, index: int) -> list[Group]:
+    """Return the groups of a loss as they are listed: numbers as numbers, then text."""
+    return sorted((group for at, group in found.states if at == index), key=_natural)
+
+
+def _natural(group: Group) -> tuple[tuple[int, float, str], ...]:
+    keys = []
+    for name in group:
+        try:
+            keys.append((0, float(name), name))
+        except ValueError:
+            keys.append((1, 0.0, name))
+    return tuple(keys)
 
 
 def wants_of_works(names: tuple[str, ...], works: Sequence[Work]) -> tuple[Want, ...]:

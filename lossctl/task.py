@@ -89,6 +89,15 @@ class Task:
         )
         return self.labelled or (self.binary and spelled)
 
+    @property
+    def rows_key(self) -> tuple[object, ...]:
+        """What decides which rows count, and how much, and what their truth is to the loss."""
+        loss, rules = self.bound.loss, self.rules
+        drop = (loss.name, self.bound.params[loss.drop]) if loss.drop else None
+        weights = tuple(sorted(rules.class_weight.items()))
+        columns = (self.columns.y, self.columns.weight, self.columns.classes)
+        return (columns, weights, rules.ignore, rules.positive, drop, loss.labels, self.form)
+
     @cached_property
     def class_weights(self) -> Floats | None:
         """The weight of each class in the order of the prediction columns; None without any."""

@@ -148,12 +148,6 @@ Allow = Annotated[
     list[str] | None,
     typer.Option("--allow", metavar="GUARD", help="Switch a guard off by its name; repeatable."),
 ]
-Top2 = Annotated[
-    int,
-    typer.Option(
-        "--top", metavar="K", min=0, help="How many of the rows that moved most, either way."
-    ),
-]
 
 
 def once(values: list[str] | None, flag: str) -> str | None:
@@ -189,3 +183,13 @@ def read_options(**options: Any) -> dict[str, Any]:
     for name, flag in (("y", "-y"), ("pred", "-p"), ("weight", "-w")):
         options[name] = once(options[name], flag)
     return options
+
+
+def form_of(form: str | None, as_json: bool, known: tuple[str, ...]) -> str:
+    """Return the format that is asked for, the first known one where none is."""
+    if form is not None and as_json:
+        raise UsageError("-f and --json exclude one another")
+    form = "json" if as_json else (form or known[0]).lower()
+    if form not in known:
+        raise UsageError(f"unknown format '{form}': one of {', '.join(known)}")
+    return form

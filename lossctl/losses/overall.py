@@ -5,9 +5,7 @@ import numpy as np
 from lossctl.losses.registry import Floats, Slope, loss
 
 
-@loss(
-    "mean_bias_error", "mbe", task="regression", zero_at_truth=False, signed=True, ordered=False
-)
+@loss("mean_bias_error", "mbe", task="regression", zero_at_truth=False, signed=True, ordered=False)
 def mean_bias(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     """Mean bias: how much too high the predictions are on average.
 

@@ -186,6 +186,11 @@ def select(header: Header, selector: str) -> Chosen:
     raise header.error(f"there is no column '{selector}'{advice}")
 
 
+def select_all(header: Header, selectors: Sequence[str]) -> tuple[str, ...]:
+    """Return the columns that some selectors name."""
+    return tuple(name for selector in selectors for name in select(header, selector).names)
+
+
 def _glob(header: Header, selector: str) -> Chosen:
     """Return the columns that a pattern matches: ``*`` any text, ``?`` one character, ``[ab]``."""
     pattern = "".join(_regex(part) for part in re.findall(r"\[[^\]]+\]|.", selector, re.DOTALL))

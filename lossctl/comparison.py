@@ -1,0 +1,118 @@
+"""Two predictions of the same rows held against one another, under guards."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from lossctl import guarded, guards
+from lossctl.binding import make_task
+from lossctl.errors import UsageError
+from lossctl.losses.spec import parse_specs
+from lossctl.pairs import Closely, Pair, comparison_of, probes_of, refuse_incomparable
+from lossctl.passes import Work, find, groups_of
+from lossctl.sources.columns import select_all
+from lossctl.tables import files_of, in_files
+from lossctl.verdicts import CompareReport
+from lossctl.version import VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from lossctl.gates import Wanted
+    from lossctl.options import Options
+    from lossctl.passes import Found, Group, Watch
+    from lossctl.probe import Probe
+    from lossctl.sources.columns import Header
+    from lossctl.task import Task
+    from lossctl.verdicts import Comparison, Guard
+
+
+class Settings(NamedTuple):
+    """What is asked of a comparison beyond how to read.
+
+    ``baseline_pred`` selects the baseline's predictions, where the candidate's selector is not
+    theirs too; ``allow`` are the guards that are off.
+    """
+
+    baseline_pred: str | None = None
+    wanted: Wanted | None = None
+    level: float = 95.0
+    cluster: str | None = None
+    allow: frozenset[str] = frozenset()
+
+
+def compare_with(
+    baseline: Any,
+    candidate: Any,
+    losses: str,
+    options: Options,
+    settings: Settings,
+    watch: Watch | None = None,
+) -> CompareReport:
+    """Return how two predictions of the same rows compare; ``baseline`` is None for one table.
+
+    A guard that is broken is in the report; where nothing could be compared, it is all there is.
+    """
+    specs = parse_specs(losses)
+    closely = Closely(settings.level, settings.cluster, options.top)
+    pairs = [Pair(2 * at, 2 * at + 1) for at in range(len(specs))]
+    allow = settings.allow
+    if "skipped" in allow:
+        options = options._replace(missing="skip")
+    seen: list[Guard] = []
+
+    def make(header: Header) -> tuple[Work]:
+        tasks: list[Task] = []
+        for spec in specs:
+            old = spec._replace(pred=settings.baseline_pred or spec.pred)
+            both = (make_task(old, header, options), make_task(spec, header, options))
+            refuse_incomparable(both[1])
+            if both[0].columns == both[1].columns:
+                raise UsageError("baseline and candidate are the same column; name two with -p")
+            tasks += both
+        probes: dict[Hashable, Probe] = {}
+        for pair in pairs:
+            probes.update(probes_of(tasks, pair, closely))
+            probes.update(guarded.probes_of(tasks, pair.candidate))
+        by = select_all(header, options.by)
+        texts = () if settings.cluster is None else select_all(header, (settings.cluster,))
+        return (Work(tuple(tasks), by, probes=probes, texts=texts),)
+
+    comparisons: list[Comparison] = []
+    rows = skipped = nonfinite = 0
+    notes: list[str] = []
+    try:
+        (found,), counts = find(candidate, options, make, watch, again=False)
+        rows, skipped, nonfinite = counts
+        with in_files(candidate):
+            for pair in pairs:
+                for group in groups_of(found, pair.candidate):
+                    made = comparison_of(found, pair, group, closely, settings.wanted)
+                    comparisons.append(made)
+                    who = f"{made.spec} of the candidate"
+                    seen += guarded.broken(found, pair.candidate, group, made.candidate, who)
+                    seen += filter(None, [_truth(found, pair, group)])
+    except guards.RAISED as error:
+        guard = guards.guard_of(error)
+        if guard.name in allow:
+            notes.append(guard.text)
+        else:
+            seen.append(guard)
+        comparisons = []
+    return CompareReport(
+        version=VERSION,
+        baseline_files=files_of(candidate if baseline is None else baseline),
+        candidate_files=files_of(candidate),
+        rows=rows,
+        skipped=skipped,
+        nonfinite=nonfinite,
+        comparisons=tuple(comparisons),
+        guards=tuple(dict.fromkeys(guard for guard in seen if guard.name not in allow)),
+        notes=tuple(notes),
+        signature="",
+    )
+
+
+def _truth(found: Found, pair: Pair, group: Group) -> Guard | None:
+    mismatch = found.parts.get(((pair, "truth"), group))
+    return None if mismatch is None else guards.truths(mismatch)
