@@ -174,7 +174,7 @@ class Variation:
     def look(self, scores: Sequence[Scores]) -> Part:
         """Return the sums of some rows."""
         chosen = [scores[at] for at in self.tasks]
-        _check_same_rows(chosen)
+        check_same_rows(chosen)
         first = chosen[0]
         weight = first.weight
         per = None if self.ratio is None else per_of(self.ratio, first)
@@ -214,7 +214,7 @@ def _taken(x: Floats | None, kept: NDArray[np.intp] | None) -> Floats | None:
     return x if x is None or kept is None else x[kept]
 
 
-def _check_same_rows(scores: Sequence[Scores]) -> None:
+def check_same_rows(scores: Sequence[Scores]) -> None:
     """Refuse to pair losses whose rows or weights differ."""
     first = scores[0]
     rows = first.batch.row_numbers()
