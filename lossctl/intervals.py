@@ -103,7 +103,7 @@ def interval_of(task: Task, part: Part, level: float = 95.0) -> Interval | NoInt
         n_units=found.n,
         clusters=clusters,
         detectable=(reach + _quantile(POWER, found.df)) * found.se,
-        warning=warning_of(found.n, found.skewness, clusters, level),
+        warning=few_rows(found.n, found.skewness, clusters, level),
     )
 
 
@@ -130,7 +130,7 @@ def difference_of(
         n_units=found.n,
         clusters=clusters,
         detectable=(reach + _quantile(POWER, found.df)) * found.se,
-        warning=warning_of(found.n, found.skewness, clusters, level),
+        warning=few_rows(found.n, found.skewness, clusters, level),
     )
 
 
@@ -163,11 +163,11 @@ def theta_of(
         needed=needed,
         n_units=found.n,
         clusters=clusters,
-        warning=warning_of(found.n, found.skewness, clusters, 100.0 * (1.0 - 2.0 * alpha)),
+        warning=few_rows(found.n, found.skewness, clusters, 100.0 * (1.0 - 2.0 * alpha)),
     )
 
 
-def warning_of(n: int, skewness: float, clusters: bool, level: float) -> str | None:
+def few_rows(n: int, skewness: float, clusters: bool, level: float) -> str | None:
     """Return a line where so few units with such losses are covered less often than is said."""
     what = f"{n} clusters" if clusters else f"{n} rows"
     says = f"such {level:g} % intervals cover less often than they say"
