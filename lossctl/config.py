@@ -12,14 +12,14 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from lossctl.config_keys import GATES, KEYS, MARGINS, shown
+from lossctl.config_keys import GATES, KEYS, MARGINS, WEIGHTS, shown
 from lossctl.config_lines import Path, line_of, lines_of
 from lossctl.errors import ConfigError, UsageError
 from lossctl.guards import allowed_guards
 from lossctl.losses.registry import nearest
 from lossctl.losses.spec import parse_specs
 from lossctl.margins import Margin
-from lossctl.options import Options, make_options
+from lossctl.options import Options
 
 NAME = "lossctl.toml"
 PROJECT = "pyproject.toml"
@@ -220,6 +220,11 @@ def _said(book: _Book, path: Path, table: Mapping[str, Any], *, own: bool) -> _S
         if key is None:
             raise book.error((*path, name), _unknown(name, tuple(KEYS), "a check has"))
         read = key.read(value)
+        if key.kind is WEIGHTS and isinstance(value, Mapping):
+            for label, weight in value.items():
+                if key.read({label: weight}) is None:
+                    at: Path = (*path, name, label)
+                    raise book.error(at, f"must be a number of at least 0, got {shown(weight)}")
         if read is None:
             raise book.error((*path, name), f"must be {key.says}, got {shown(value)}")
         said[name] = _Said(read, (*path, name), own)
@@ -259,10 +264,6 @@ def _check(book: _Book, path: Path, said: _Says) -> CheckSpec:
         input_format=value("input_format"),
     )
     options = {name: found.value for name, found in said.items() if name in Options._fields}
-    try:
-        make_options(**options)
-    except UsageError as error:
-        raise book.error(path, str(error)) from None
     loss = _loss(book, said["loss"])
     margin = value("no_worse_than", value("better_by"))
     return CheckSpec(
@@ -303,11 +304,12 @@ def _consistent(book: _Book, path: Path, said: _Says) -> _Says:
     reports = [file for file in files if file.lower().endswith(REPORT)]
     if reports and len(files) > 1:
         raise book.error(said["baseline"].path, "must be one report, or predictions alone")
-    joins = "truth" in said or (files and not reports)
+    unused = margin is None and not said.get("baseline", _NONE).own
+    joins = bool(said.get("truth", _NONE).value) or (files and not reports and not unused)
     idle = {
         "key": not joins,
         "by_position": not joins,
-        "baseline": margin is None and not said.get("baseline", _NONE).own,
+        "baseline": unused,
         "baseline_pred": bool(reports)
         or (margin is None and not said.get("baseline_pred", _NONE).own),
         "alpha": margin is None,
@@ -336,16 +338,19 @@ def _files(book: _Book, said: _Says, name: str) -> tuple[str, ...]:
         return ()
     folder = os.path.dirname(book.file)
     paths = []
-    for file in found.value:
+    for index, file in enumerate(found.value):
         path = os.path.join(folder, file)
-        if path == "-":
-            raise book.error(found.path, "must be a file: standard input cannot be named here")
-        if not os.path.exists(path):
-            raise book.error(found.path, f"there is no file {shown(path)}")
-        if os.path.isdir(path):
-            raise book.error(found.path, f"{shown(path)} is a directory; name the files in it")
-        if not os.access(path, os.R_OK):
-            raise book.error(found.path, f"{shown(path)} cannot be read: permission denied")
+        wrong = None
+        if file == "-":
+            wrong = "must be a file: standard input cannot be named here"
+        elif not os.path.exists(path):
+            wrong = f"there is no file {shown(path)}"
+        elif os.path.isdir(path):
+            wrong = f"{shown(path)} is a directory; name the files in it"
+        elif not os.access(path, os.R_OK):
+            wrong = f"{shown(path)} cannot be read: permission denied"
+        if wrong is not None:
+            raise book.error((*found.path, index), wrong)
         paths.append(path)
     return tuple(paths)
 

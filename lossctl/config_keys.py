@@ -53,9 +53,12 @@ def _texts(value: Any) -> tuple[str, ...] | None:
     return tuple(items) if all(isinstance(item, str) and item for item in items) else None
 
 
-def _name(value: Any) -> str | None:
-    plain = isinstance(value, (str, int, float)) and not isinstance(value, bool)
-    return str(value) or None if plain else None
+def _column(value: Any) -> str | None:
+    return str(value) if _count(value) else _text(value)
+
+
+def _label(value: Any) -> str | None:
+    return str(value) if isinstance(value, str) or _number(value) is not None else None
 
 
 def _flag(value: Any) -> bool | None:
@@ -93,8 +96,8 @@ def _delimiter(value: Any) -> str | None:
 
 TEXT = Kind("a text", _text)
 TEXTS = Kind("a text or a list of texts", _texts)
-COLUMN = Kind("a column: a name, a position, a list 'a,b' or a pattern", _name)
-LABEL = Kind("a label: a text or a number", _name)
+COLUMN = Kind("a column: a name, a position, a list 'a,b' or a pattern", _column)
+LABEL = Kind("a label: a text or a number", _label)
 FLAG = Kind("true or false", _flag)
 NUMBER = Kind("a finite number", _number)
 COUNT = Kind("a whole number of at least 0", _count)
