@@ -47,6 +47,19 @@ class Gradient(NamedTuple):
     nonfinite: int
 
 
+class Floor(NamedTuple):
+    """What the best constant prediction reaches; logits where predictions are logits.
+
+    ``constant`` has one number, or one for every prediction column. ``approximate``: rows too many
+    to keep, of which a constant next to the best one was found; ``value`` is exact for it.
+    """
+
+    constant: float | tuple[float, ...]
+    what: str
+    value: float
+    approximate: bool = False
+
+
 class Worst(NamedTuple):
     """A row to blame."""
 
@@ -234,6 +247,19 @@ def _result_dict(result: Result) -> dict[str, Any]:
         ],
         "touched": dict(result.touched),
         "batches": None if result.batches is None else jsonable(result.batches),
+    }
+
+
+def floor_dict(floor: Floor | None, skill: float | None) -> dict[str, Any]:
+    """Return a floor as JSON has it; all null where there is none."""
+    if floor is None:
+        return {"constant": None, "what": "none", "value": None, "skill": None, "exact": True}
+    return {
+        "constant": jsonable(floor.constant),
+        "what": floor.what,
+        "value": jsonable(floor.value),
+        "skill": jsonable(skill),
+        "exact": not floor.approximate,
     }
 
 

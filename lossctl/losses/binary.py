@@ -8,10 +8,11 @@ from typing import Annotated
 import numpy as np
 
 from lossctl.losses.clipping import counter_surprise, still_where_moved, surprise, unsigned
+from lossctl.losses.constants import logit, rate
 from lossctl.losses.domain import LOGIT, POSITIVE, UNIT
 from lossctl.losses.labels import Clip, Smoothing, sides
 from lossctl.losses.logistic import sigmoid, softplus
-from lossctl.losses.registry import Floats, Slope, loss
+from lossctl.losses.registry import Constant, Floats, Slope, loss
 from lossctl.losses.rows import product, times
 
 PosWeight = Annotated[float, POSITIVE]
@@ -31,6 +32,7 @@ PosWeight = Annotated[float, POSITIVE]
     labels="binary",
     clip="eps",
     hint="Logits? Use bce_with_logits.",
+    constant=Constant("label", "the base rate of y", of=rate),
 )
 def bce(
     y: Floats, yhat: Floats, *, label_smoothing: Smoothing = 0.0, eps: Clip = 0.0
@@ -83,6 +85,7 @@ def bce(
     y=UNIT,
     pred=LOGIT,
     labels="binary",
+    constant=Constant("label", "the logit of the base rate of y", of=logit),
 )
 def bce_with_logits(
     y: Floats, yhat: Floats, *, pos_weight: PosWeight = 1.0, label_smoothing: Smoothing = 0.0

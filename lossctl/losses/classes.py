@@ -3,9 +3,10 @@
 import numpy as np
 
 from lossctl.losses.clipping import still_where_moved, surprise, unsigned
+from lossctl.losses.constants import frequencies, log_frequencies
 from lossctl.losses.domain import LOG_UNIT, LOGIT, UNIT
 from lossctl.losses.labels import Clip, Labels, Smoothing, shares, smooth, soft_shares
-from lossctl.losses.registry import ONE_INFINITY, Floats, Slope, loss
+from lossctl.losses.registry import ONE_INFINITY, Constant, Floats, Slope, loss
 from lossctl.losses.rows import one_hot, pick, row_sum, times
 
 
@@ -23,6 +24,7 @@ from lossctl.losses.rows import one_hot, pick, row_sum, times
     simplex=True,
     clip="eps",
     hint="Logits? Use cce_with_logits.",
+    constant=Constant("classes", "the class frequencies of y", of=frequencies),
 )
 def cce(
     y: Floats | Labels, yhat: Floats, *, label_smoothing: Smoothing = 0.0, eps: Clip = 0.0
@@ -84,6 +86,9 @@ def cce(
     y=UNIT,
     pred=LOGIT,
     rule=ONE_INFINITY,
+    constant=Constant(
+        "classes", "the logarithms of the class frequencies of y", of=log_frequencies
+    ),
 )
 def cce_with_logits(
     y: Floats | Labels, yhat: Floats, *, label_smoothing: Smoothing = 0.0
@@ -159,6 +164,7 @@ def cce_with_logits(
     simplex=True,
     clip="eps",
     hint="Log-probabilities or logits? Use nll or cce_with_logits.",
+    constant=Constant("classes", "the class frequencies of y", of=frequencies),
 )
 def perplexity(
     y: Floats | Labels, yhat: Floats, *, label_smoothing: Smoothing = 0.0, eps: Clip = 0.0
@@ -199,6 +205,9 @@ def perplexity(
     y=UNIT,
     pred=LOG_UNIT,
     hint="Log-probabilities are wanted: for logits cce_with_logits, for probabilities cce.",
+    constant=Constant(
+        "classes", "the logarithms of the class frequencies of y", of=log_frequencies
+    ),
 )
 def nll(
     y: Floats | Labels, yhat: Floats, *, label_smoothing: Smoothing = 0.0

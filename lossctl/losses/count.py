@@ -8,11 +8,22 @@ import numpy as np
 from lossctl.losses.accurate import two_product, two_sum, x_minus_log1p
 from lossctl.losses.blocks import blockwise
 from lossctl.losses.domain import NOT_NEGATIVE, POSITIVE
-from lossctl.losses.registry import Floats, Slope, loss
+from lossctl.losses.registry import Constant, Floats, Slope, loss
+from lossctl.losses.rows import times
 
 LOG_FORM = 0.125  # below this quotient ln q is far enough from q − 1
 TAIL = 2.0**60  # above this quotient ln q is nothing beside q
 DOWN = 2.0**-12  # keeps sums of terms that overflow apart finite: ln of a float64 is below 2¹⁰
+
+
+def y_log_y(y: Floats) -> Floats:
+    """Return 2y ln y, twice the generator of the Poisson deviance; 0 at 0."""
+    return 2.0 * times(y, np.log(y))
+
+
+def minus_log_y(y: Floats) -> Floats:
+    """Return −2 ln y, twice the generator of the gamma deviance."""
+    return -2.0 * np.log(y)
 
 
 @loss(
@@ -24,6 +35,7 @@ DOWN = 2.0**-12  # keeps sums of terms that overflow apart finite: ln of a float
     hint="Logarithms of rates? Use poisson_nll_with_log.",
     zero_at_truth=False,
     signed=True,
+    constant=Constant("likelihood", "the mean of y"),
 )
 def poisson_nll(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     r"""Poisson loss: how unlikely a count is under a predicted rate, without its constant.
@@ -62,7 +74,14 @@ def poisson_nll(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     return value, lambda: (yhat - y) / yhat
 
 
-@loss("poisson_nll_loss", task="count", y=NOT_NEGATIVE, zero_at_truth=False, signed=True)
+@loss(
+    "poisson_nll_loss",
+    task="count",
+    y=NOT_NEGATIVE,
+    zero_at_truth=False,
+    signed=True,
+    constant=Constant("likelihood", "the logarithm of the mean of y", of=np.log),
+)
 def poisson_nll_with_log(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     r"""Poisson loss of predicted log-rates: poisson_nll of eᶻ, straight from the model's output.
 
@@ -119,6 +138,7 @@ def _scaled_exp(z: Floats) -> Floats:
     y=NOT_NEGATIVE,
     pred=POSITIVE,
     hint="Logarithms of rates? Use poisson_nll_with_log.",
+    constant=Constant("deviance", "the mean of y", of=lambda _: y_log_y),
 )
 def poisson_deviance(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     r"""Poisson deviance: twice the Poisson loss above that of a perfect prediction.
@@ -155,7 +175,13 @@ def poisson_deviance(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     return value, lambda: 2.0 * ((yhat - y) / yhat)
 
 
-@loss("mean_gamma_deviance", task="count", y=POSITIVE, pred=POSITIVE)
+@loss(
+    "mean_gamma_deviance",
+    task="count",
+    y=POSITIVE,
+    pred=POSITIVE,
+    constant=Constant("deviance", "the mean of y", of=lambda _: minus_log_y),
+)
 def gamma_deviance(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     """Gamma deviance: error in proportion, for positive amounts.
 
@@ -192,6 +218,7 @@ def gamma_deviance(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     pred=POSITIVE,
     zero_at_truth=False,
     signed=True,
+    constant=Constant("likelihood", "the mean of y"),
 )
 def gamma_nll(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     """Gamma loss: how unlikely a positive amount is under a predicted mean, without constants.

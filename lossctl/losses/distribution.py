@@ -5,14 +5,16 @@ distribution a row they add up to the row's loss, and the value is the mean.
 """
 
 import math
-from typing import Annotated
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
 
 import numpy as np
 
 from lossctl.losses.clipping import still_where_moved, surprise, unsigned
+from lossctl.losses.constants import frequencies
 from lossctl.losses.domain import UNIT, Interval
 from lossctl.losses.labels import Clip
-from lossctl.losses.registry import Floats, Slope, loss
+from lossctl.losses.registry import Constant, Floats, Slope, loss
 from lossctl.losses.rows import times
 
 Base = Annotated[float, Interval(1.0, math.inf, "neither")]
@@ -21,6 +23,14 @@ LARGEST = 1.7976931348623157e308
 SERIES = tuple(1.0 / (n * (2 * n - 1)) for n in range(1, 25))
 AT_THIRD = 0.13081203594113697  # (¾ ln 3 − ln 2): half of the series at d = ½, times d²
 QUARTER_LOG = math.log(3.0) / 4.0
+
+
+def _negentropy(params: Mapping[str, Any]) -> Callable[[Floats], Floats] | None:
+    """Return P ln P, what the divergence holds in P alone; none where predictions are moved."""
+    if params["eps"]:
+        return None
+    unit = math.log(params["base"])
+    return lambda y: times(y, np.log(y) / unit)
 
 
 @loss(
@@ -69,6 +79,7 @@ def entropy(y: None, yhat: Floats, *, base: Base = math.e) -> tuple[Floats, Slop
     simplex=True,
     clip="eps",
     zero_at_truth=False,
+    constant=Constant("classes", "the mean of y", of=frequencies),
 )
 def cross_entropy(
     y: Floats, yhat: Floats, *, base: Base = math.e, eps: Clip = 0.0
@@ -123,6 +134,7 @@ def _pull(y: Floats, yhat: Floats, unit: float, eps: float) -> Floats:
     zero_at_truth=False,
     signed=True,
     hint="Logarithms of probabilities? Take their exponential first.",
+    constant=Constant("deviance", "the mean of y", of=_negentropy),
 )
 def kl_divergence(
     y: Floats, yhat: Floats, *, base: Base = math.e, eps: Clip = 0.0

@@ -6,6 +6,7 @@ import numpy as np
 
 from lossctl.losses.blocks import Part, apart, by_blocks
 from lossctl.losses.clipping import unsigned
+from lossctl.losses.constants import best_doubt, either
 from lossctl.losses.domain import NOT_NEGATIVE, UNIT
 from lossctl.losses.focusing import (
     Doubt,
@@ -23,7 +24,7 @@ from lossctl.losses.labels import (
     sides,
     soft_shares,
 )
-from lossctl.losses.registry import Flags, Floats, Slope, loss
+from lossctl.losses.registry import Constant, Flags, Floats, Slope, loss
 from lossctl.losses.rows import pick, row_sum
 
 Gamma = Annotated[float, NOT_NEGATIVE]
@@ -42,6 +43,14 @@ Alpha = Annotated[float | None, UNIT]
     labels="binary",
     simplex=True,
     hint="Logits? Use focal_with_logits.",
+    constant=either(
+        Constant(
+            "label",
+            "the best probability for the base rate of y",
+            of=best_doubt(lambda *rows, **params: focal(*rows, **params), 0.0, 1.0),
+        ),
+        None,
+    ),
 )
 def focal(
     y: Floats | Labels,

@@ -1,9 +1,11 @@
 """The focal loss of logits, straight from them: no probability that saturates comes in between."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 
+from lossctl.losses.constants import best_doubt, either
 from lossctl.losses.domain import LOGIT, UNIT
 from lossctl.losses.focal import Alpha, Gamma, balance, by_labels
 from lossctl.losses.focusing import (
@@ -27,7 +29,7 @@ from lossctl.losses.labels import (
     sides,
     times_exactly,
 )
-from lossctl.losses.registry import ONE_INFINITY, Flags, Floats, Slope, loss
+from lossctl.losses.registry import ONE_INFINITY, Constant, Flags, Floats, Slope, loss
 from lossctl.losses.rows import pick, row_sum
 
 ORDINARY = 2.0  # a γ up to which the last bit of an exponential may be off
@@ -43,6 +45,16 @@ MODEST = 16.0  # and up to which six bits more are enough
     pred=LOGIT,
     labels="binary",
     rule=ONE_INFINITY,
+    constant=either(
+        Constant(
+            "label",
+            "the best logit for the base rate of y",
+            of=best_doubt(
+                lambda *rows, **params: focal_with_logits(*rows, **params), -math.inf, math.inf
+            ),
+        ),
+        None,
+    ),
 )
 def focal_with_logits(
     y: Floats | Labels,

@@ -7,6 +7,7 @@ out, so that soft and smoothed labels are the expected loss and hard ones cost n
 import numpy as np
 
 from lossctl.losses.blocks import by_blocks
+from lossctl.losses.constants import balance, half_log_odds, majority_or_none, margins
 from lossctl.losses.domain import LOGIT, SIGNED, UNIT
 from lossctl.losses.labels import (
     Labels,
@@ -21,11 +22,19 @@ from lossctl.losses.labels import (
     sure,
     times_exactly,
 )
-from lossctl.losses.registry import ONE_INFINITY, Floats, Slope, loss
+from lossctl.losses.registry import ONE_INFINITY, Constant, Floats, Slope, loss
 from lossctl.losses.rows import one_hot, pick, row_sum, times
 
 
-@loss("hinge_loss", "binary_hinge_loss", task="binary", y=SIGNED, pred=LOGIT, labels="signed")
+@loss(
+    "hinge_loss",
+    "binary_hinge_loss",
+    task="binary",
+    y=SIGNED,
+    pred=LOGIT,
+    labels="signed",
+    constant=Constant("label", "the majority of y", of=margins),
+)
 def hinge(y: Floats, yhat: Floats, *, label_smoothing: Smoothing = 0.0) -> tuple[Floats, Slope]:
     """Hinge loss: how far a score falls short of a margin of 1.
 
@@ -63,7 +72,13 @@ def hinge(y: Floats, yhat: Floats, *, label_smoothing: Smoothing = 0.0) -> tuple
     return value, lambda: not_t * (yhat > -1.0) - t * (yhat < 1.0)
 
 
-@loss(task="binary", y=SIGNED, pred=LOGIT, labels="signed")
+@loss(
+    task="binary",
+    y=SIGNED,
+    pred=LOGIT,
+    labels="signed",
+    constant=Constant("label", "twice the base rate of y, less 1", of=balance),
+)
 def squared_hinge(
     y: Floats, yhat: Floats, *, label_smoothing: Smoothing = 0.0
 ) -> tuple[Floats, Slope]:
@@ -113,7 +128,15 @@ def squared_hinge(
     return value, slope
 
 
-@loss("exponential_loss", "exp_loss", task="binary", y=SIGNED, pred=LOGIT, labels="signed")
+@loss(
+    "exponential_loss",
+    "exp_loss",
+    task="binary",
+    y=SIGNED,
+    pred=LOGIT,
+    labels="signed",
+    constant=Constant("label", "half the logit of the base rate of y", of=half_log_odds),
+)
 def exponential(
     y: Floats, yhat: Floats, *, label_smoothing: Smoothing = 0.0
 ) -> tuple[Floats, Slope]:
@@ -167,6 +190,7 @@ def _share_of_power(share: Floats, x: Floats) -> Floats:
     y=UNIT,
     pred=LOGIT,
     rule=ONE_INFINITY,
+    constant=Constant("classes", "the majority of y", of=majority_or_none),
 )
 def categorical_hinge(
     y: Floats | Labels, yhat: Floats, *, label_smoothing: Smoothing = 0.0
@@ -208,6 +232,7 @@ def categorical_hinge(
     y=UNIT,
     pred=LOGIT,
     rule=ONE_INFINITY,
+    constant=Constant("classes", "the majority of y", of=majority_or_none),
 )
 def multiclass_hinge(
     y: Floats | Labels, yhat: Floats, *, label_smoothing: Smoothing = 0.0

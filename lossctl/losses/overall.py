@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lossctl.losses.registry import Floats, Slope, loss
+from lossctl.losses.registry import Constant, Floats, Slope, loss
 
 
 @loss("mean_bias_error", "mbe", task="regression", zero_at_truth=False, signed=True, ordered=False)
@@ -62,7 +62,13 @@ def median_ae(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     return np.abs(e), lambda: np.sign(e)
 
 
-@loss("maximum_error", "max_absolute_error", task="regression", aggregate="max")
+@loss(
+    "maximum_error",
+    "max_absolute_error",
+    task="regression",
+    aggregate="max",
+    constant=Constant("middle", "the middle of the range of y"),
+)
 def max_error(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     """Maximum error: the distance of the worst row.
 
@@ -89,7 +95,14 @@ def max_error(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     return np.abs(e), lambda: np.sign(e)
 
 
-@loss("r2_score", "r_squared", "rsquared", task="regression", aggregate="r2")
+@loss(
+    "r2_score",
+    "r_squared",
+    "rsquared",
+    task="regression",
+    aggregate="r2",
+    constant=Constant("definition", "the mean of y"),
+)
 def r2(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     """R², the coefficient of determination: the share of the variance of y that is predicted.
 
@@ -120,7 +133,12 @@ def r2(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     return e * e, lambda: e + e
 
 
-@loss("explained_variance_score", task="regression", aggregate="explained_variance")
+@loss(
+    "explained_variance_score",
+    task="regression",
+    aggregate="explained_variance",
+    constant=Constant("definition", "the mean of y"),
+)
 def explained_variance(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     """Explained variance: R² that forgives a constant bias.
 

@@ -4,14 +4,29 @@ A prediction is more than one number: a mean and a variance, the ends of an inte
 members of an ensemble.
 """
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import numpy as np
 
 from lossctl.losses.domain import INSIDE_UNIT, POSITIVE, REAL
-from lossctl.losses.registry import Flags, Floats, Role, Rule, Slope, loss
+from lossctl.losses.registry import Constant, Flags, Floats, Role, Rule, Slope, loss
 
 Alpha = Annotated[float, INSIDE_UNIT]
+
+
+def _ends(params: Mapping[str, Any], _: int) -> tuple[tuple[float, ...], float]:
+    """Return the levels of the best ends: the score is 2/α times their quantile losses."""
+    half = 0.5 * params["alpha"]
+    return (half, 1.0 - half), 2.0 / params["alpha"]
+
+
+def _levels(_: Mapping[str, Any], k: int) -> tuple[tuple[float, ...], float]:
+    """Return the levels of the best members: the score is 2/k times their quantile losses.
+
+    Source: Bröcker, "Evaluating raw ensembles with the continuous ranked probability score" (2012).
+    """
+    return tuple((2 * i + 1) / (2 * k) for i in range(k)), 2.0 / k
 
 
 @loss(
@@ -33,6 +48,7 @@ Alpha = Annotated[float, INSIDE_UNIT]
     ),
     zero_at_truth=False,
     signed=True,
+    constant=Constant("normal", "the mean and the variance of y"),
 )
 def gaussian_nll(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     """Gaussian negative log-likelihood: how surprising y is to a predicted mean and variance.
@@ -115,6 +131,7 @@ def _crossed(_: Floats, yhat: Floats) -> Flags:
         Role("upper", REAL, ("upper", "high", "hi", "u", "upr", "upper_bound", "yhat_upper")),
     ),
     rule=Rule("lower must be at most upper", _crossed),
+    constant=Constant("quantiles", "the quantiles of y at the ends of the interval", of=_ends),
 )
 def interval_score(y: Floats, yhat: Floats, *, alpha: Alpha = 0.1) -> tuple[Floats, Slope]:
     r"""Interval score: the width of a prediction interval, and a fine where it misses.
@@ -165,6 +182,7 @@ def interval_score(y: Floats, yhat: Floats, *, alpha: Alpha = 0.1) -> tuple[Floa
     "continuous_ranked_probability_score",
     task=("probabilistic", "regression"),
     kind="ensemble",
+    constant=Constant("quantiles", "the quantiles of y at even levels", of=_levels),
 )
 def crps(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     """Continuous ranked probability score of an ensemble: its distance from y, less its spread.

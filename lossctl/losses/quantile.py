@@ -6,7 +6,7 @@ import numpy as np
 
 from lossctl.losses.accurate import difference, plus, replaced, two_product
 from lossctl.losses.domain import INSIDE_UNIT
-from lossctl.losses.registry import Floats, Slope, loss
+from lossctl.losses.registry import Constant, Floats, Slope, loss
 
 Level = Annotated[float, INSIDE_UNIT]
 
@@ -18,6 +18,7 @@ Level = Annotated[float, INSIDE_UNIT]
     "quantile_loss",
     "quantileerror",
     task=("regression", "probabilistic"),
+    constant=Constant("quantiles", "the quantile of y", of=lambda params, _: ((params["q"],), 1.0)),
 )
 def quantile(y: Floats, yhat: Floats, *, q: Level = 0.5) -> tuple[Floats, Slope]:
     """Quantile loss: the distance to the truth, weighed by q below it and by 1 − q above it.

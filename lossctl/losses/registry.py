@@ -35,6 +35,21 @@ Kind = Form | Literal["either"]
 Labels = Literal["real", "binary", "signed"]
 Aggregate = Literal["mean", "root", "exp", "ratio", "r2", "explained_variance", "median", "max"]
 
+ConstantKind = Literal[
+    "mean",
+    "log_mean",
+    "likelihood",
+    "deviance",
+    "quantiles",
+    "relative_quantiles",
+    "middle",
+    "label",
+    "classes",
+    "normal",
+    "direction",
+    "definition",
+]
+
 # Values that are no sum over rows or need the truth's own mean: they take one output.
 SINGLE: tuple[Aggregate, ...] = ("r2", "explained_variance", "median", "max")
 
@@ -62,6 +77,27 @@ def _undecided(_: Any, z: Floats) -> Flags:
 
 
 ONE_INFINITY = Rule("at most one logit of a row may be ∞, and not all of them −∞", _undecided)
+
+
+class Constant(NamedTuple):
+    """What the best constant prediction is, and what of y it rests on.
+
+    ``what`` says it to a person, with y for the truth; ``of`` is what the kind takes:
+
+    - *mean*: squares, lowest at ȳ; *log_mean* the same of ln(1 + y);
+    - *likelihood*: a loss that is affine in y, lowest at ŷ = of(ȳ);
+    - *deviance*: 2(φ(y) − φ(ŷ) − φ′(ŷ)(y − ŷ)); ``of`` gives 2φ of the parameters, or None;
+    - *quantiles*: ``of`` gives the levels of the parameters and k, and what the sum of quantile
+      losses at these levels is to be multiplied by; *relative_quantiles* with weights w/|y|;
+    - *middle*: half the way from the least to the largest y;
+    - *label*, *classes*: a loss that is linear in labels; ``of`` is described in ``constants``;
+    - *normal*: mean and variance of y; *direction*: the mean of the directions of y;
+    - *definition*: the loss compares with a constant already, which has the value 0.
+    """
+
+    kind: ConstantKind
+    what: str
+    of: Callable[..., Any] | None = None
 
 
 class Param(NamedTuple):
@@ -98,6 +134,9 @@ class Param(NamedTuple):
         return "none" if value is None else value if isinstance(value, str) else repr(value)
 
 
+ConstantOf = Constant | Callable[[Form], Constant | None] | None
+
+
 class Loss(NamedTuple):
     """A loss function and what it declares.
 
@@ -111,7 +150,8 @@ class Loss(NamedTuple):
     ``simplex`` says that k predictions are probabilities that sum to 1. ``clip`` names the
     parameter ε that moves predictions into [ε, 1 − ε] first, ``drop`` the one that leaves out
     rows whose y lies outside its domain when it is *skip*. ``ordered`` says whether of two values
-    one is better.
+    one is better. ``constant`` is what the best constant
+    prediction is, or a function of the form; None where there is no closed form.
     """
 
     name: str
@@ -133,6 +173,7 @@ class Loss(NamedTuple):
     zero_at_truth: bool
     signed: bool
     ordered: bool
+    constant: ConstantOf
     params: tuple[Param, ...]
     doc: str
     module: str
@@ -157,6 +198,13 @@ class Loss(NamedTuple):
         if self.kind == "either":
             return "elementwise" if k == 1 else "classes"
         return self.kind
+
+    def constant_of(self, k: int) -> Constant | None:
+        """Return what the best constant for k prediction columns is; None without a closed form."""
+        constant = self.constant
+        if constant is None or isinstance(constant, Constant):
+            return constant
+        return constant(self.form(k))
 
     def __str__(self) -> str:
         """Return its name."""
@@ -185,12 +233,14 @@ def loss(
     zero_at_truth: bool = True,
     signed: bool = False,
     ordered: bool = True,
+    constant: ConstantOf = None,
 ) -> Callable[[Kernel], Kernel]:
     """Register the decorated function under its own name and its aliases.
 
     ``y`` and ``pred`` are domains, or functions of the parameters that return one. ``hint`` is
     what the message says when a prediction lies outside ``pred``. ``zero_at_truth``: whether the
     loss is 0 at ŷ = y, and never falls as ŷ moves away. ``signed``: whether it can be negative.
+    ``constant``: what the best constant prediction is, or a function of the form.
     """
 
     def register(kernel: Kernel) -> Kernel:
@@ -225,6 +275,7 @@ def loss(
             zero_at_truth=zero_at_truth,
             signed=signed,
             ordered=ordered,
+            constant=constant,
             params=params,
             doc=inspect.cleandoc(kernel.__doc__ or ""),
             module=kernel.__module__.rpartition(".")[2],

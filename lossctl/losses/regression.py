@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lossctl.losses.registry import Floats, Slope, loss
+from lossctl.losses.registry import Constant, Floats, Slope, loss
 
 
 @loss(
@@ -13,6 +13,7 @@ from lossctl.losses.registry import Floats, Slope, loss
     "absolute_error",
     "absoluteerror",
     task="regression",
+    constant=Constant("quantiles", "the median of y", of=lambda *_: ((0.5,), 2.0)),
 )
 def mae(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     """Mean absolute error: the average distance between prediction and truth.
@@ -52,6 +53,7 @@ def mae(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     "squared_error",
     "squarederror",
     task="regression",
+    constant=Constant("mean", "the mean of y"),
 )
 def mse(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     """Mean squared error: the average squared distance between prediction and truth.
@@ -84,7 +86,13 @@ def mse(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     return e * e, lambda: e + e
 
 
-@loss("root_mean_squared_error", "l2_root", task="regression", aggregate="root")
+@loss(
+    "root_mean_squared_error",
+    "l2_root",
+    task="regression",
+    aggregate="root",
+    constant=Constant("mean", "the mean of y"),
+)
 def rmse(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     """Root mean squared error: the typical distance, in the unit of y.
 

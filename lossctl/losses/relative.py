@@ -7,14 +7,22 @@ import numpy as np
 
 from lossctl.losses.accurate import difference, quotient, replaced, two_product, two_sum
 from lossctl.losses.domain import NONZERO, Choice, Interval
-from lossctl.losses.registry import Floats, Slope, loss
+from lossctl.losses.registry import Constant, Floats, Slope, loss
 from lossctl.losses.rows import times
 
 ABOVE_MINUS_ONE = Interval(-1.0, math.inf, "neither")
 Zero = Annotated[str, Choice(("error", "skip"))]
 
 
-@loss("mean_absolute_percentage_error", task="regression", y=NONZERO, drop="zero")
+@loss(
+    "mean_absolute_percentage_error",
+    task="regression",
+    y=NONZERO,
+    drop="zero",
+    constant=Constant(
+        "relative_quantiles", "the median of y with weights 1/|y|", of=lambda *_: ((0.5,), 2.0)
+    ),
+)
 def mape(y: Floats, yhat: Floats, *, zero: Zero = "error") -> tuple[Floats, Slope]:  # noqa: ARG001 - the caller leaves rows out
     """Mean absolute percentage error: the average error as a share of the truth.
 
@@ -107,6 +115,7 @@ def smape(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     task="regression",
     aggregate="ratio",
     per=np.abs,
+    constant=Constant("quantiles", "the median of y", of=lambda *_: ((0.5,), 2.0)),
 )
 def wape(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     """Weighted absolute percentage error: all errors together as a share of all truths together.
@@ -143,6 +152,7 @@ def wape(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     task="regression",
     y=ABOVE_MINUS_ONE,
     pred=ABOVE_MINUS_ONE,
+    constant=Constant("log_mean", "the geometric mean of 1 + y, less 1"),
 )
 def msle(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     """Mean squared logarithmic error: the average squared error of ln(1 + y).
@@ -180,6 +190,7 @@ def msle(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     aggregate="root",
     y=ABOVE_MINUS_ONE,
     pred=ABOVE_MINUS_ONE,
+    constant=Constant("log_mean", "the geometric mean of 1 + y, less 1"),
 )
 def rmsle(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     """Root mean squared logarithmic error: the typical error of ln(1 + y).

@@ -5,6 +5,7 @@ from typing import Annotated
 import numpy as np
 
 from lossctl.losses.blocks import by_blocks
+from lossctl.losses.constants import decisions, either, majority
 from lossctl.losses.domain import REAL, UNIT
 from lossctl.losses.labels import (
     Labels,
@@ -15,7 +16,7 @@ from lossctl.losses.labels import (
     soft_shares,
     square_exactly,
 )
-from lossctl.losses.registry import Floats, Slope, loss
+from lossctl.losses.registry import Constant, Floats, Slope, loss
 from lossctl.losses.rows import row_sum
 
 Threshold = Annotated[float, REAL]
@@ -33,6 +34,9 @@ SCALE = 2.0**500
     labels="binary",
     simplex=True,
     hint="Probabilities are wanted, not logits.",
+    constant=either(
+        Constant("mean", "the base rate of y"), Constant("mean", "the class frequencies of y")
+    ),
 )
 def brier(
     y: Floats | Labels, yhat: Floats, *, label_smoothing: Smoothing = 0.0
@@ -89,6 +93,10 @@ def brier(
     y=UNIT,
     pred=REAL,
     labels="binary",
+    constant=either(
+        Constant("label", "the majority of y", of=decisions),
+        Constant("classes", "the majority of y", of=majority),
+    ),
 )
 def zero_one(
     y: Floats | Labels, yhat: Floats, *, t: Threshold = 0.5, label_smoothing: Smoothing = 0.0

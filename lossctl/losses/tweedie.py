@@ -4,16 +4,16 @@ The default power 1.5 has a closed form. The mathematics of the others is loaded
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import numpy as np
 
 from lossctl.losses.accurate import plus, quotient, two_product, two_sum
 from lossctl.losses.blocks import blockwise
-from lossctl.losses.count import gamma_deviance, poisson_deviance
+from lossctl.losses.count import gamma_deviance, minus_log_y, poisson_deviance, y_log_y
 from lossctl.losses.domain import NOT_NEGATIVE, POSITIVE, REAL, Interval, Union
-from lossctl.losses.registry import Floats, Slope, loss
+from lossctl.losses.registry import Constant, Floats, Slope, loss
 from lossctl.losses.regression import mse
 
 Power = Annotated[
@@ -66,7 +66,24 @@ def _slope(y: Floats, mu: Floats, p: float) -> Floats:
     return slope(y, mu, p)
 
 
-@loss("mean_tweedie_deviance", "tweedie_deviance_score", task="count", y=_truths, pred=_means)
+def _generator(params: Mapping[str, Any]) -> Callable[[Floats], Floats]:
+    """Return twice the generator of the deviance: what it holds in y alone."""
+    p = params["power"]
+    if p == 1.0:
+        return y_log_y
+    if p == 2.0:
+        return minus_log_y
+    return lambda y: 2.0 * np.maximum(y, 0.0) ** (2.0 - p) / ((1.0 - p) * (2.0 - p))
+
+
+@loss(
+    "mean_tweedie_deviance",
+    "tweedie_deviance_score",
+    task="count",
+    y=_truths,
+    pred=_means,
+    constant=Constant("deviance", "the mean of y", of=_generator),
+)
 def tweedie_deviance(y: Floats, yhat: Floats, *, power: Power = 1.5) -> tuple[Floats, Slope]:
     r"""Tweedie deviance: error against a spread that grows as a power of the mean.
 
@@ -117,6 +134,7 @@ Between = Annotated[float, Interval(1.0, 2.0, "neither")]
     y=NOT_NEGATIVE,
     pred=POSITIVE,
     zero_at_truth=False,
+    constant=Constant("likelihood", "the mean of y"),
 )
 def tweedie_nll(y: Floats, yhat: Floats, *, power: Between = 1.5) -> tuple[Floats, Slope]:
     r"""Tweedie loss: how unlikely an amount with zeros is under a predicted mean, bar a constant.

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lossctl.losses.registry import Flags, Floats, Rule, Slope, loss
+from lossctl.losses.registry import Constant, Flags, Floats, Rule, Slope, loss
 
 HEIGHT = 240  # the largest entry of a scaled vector is near 2²⁴⁰: products keep far from both ends
 NOTHING: Floats = np.zeros(())  # the low part of numbers that are one number each
@@ -53,6 +53,7 @@ def _zero(y: Floats, yhat: Floats) -> Flags:
     task="regression",
     kind="vectors",
     rule=Rule("a vector of zeros has no direction", _zero),
+    constant=Constant("direction", "the mean direction of y"),
 )
 def cosine_distance(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     r"""Cosine distance: by how much two vectors point apart, whatever their lengths.
