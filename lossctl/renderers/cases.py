@@ -142,7 +142,7 @@ def _lines(check: Check, look: Look) -> Iterator[str]:
 
 
 def _worst(row: Worst, look: Look) -> Blamed:
-    share = "" if row.share is None else f", {row.share:.2%} of the sum"
+    share = "" if row.share is None else f", {row.share:.2%} of the loss"
     text = f"y = {cell(row.y, look)}, ŷ = {cell(row.pred, look)}: loss {look.number(row.loss)}"
     return Blamed(row.file, row.line, row.row, text + share)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import textwrap
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from lossctl.renderers.look import Look
     from lossctl.verdicts import CompareReport, Comparison, Guard, Moved
 
+_INTERVAL = re.compile(r"(\[\S+,) (?=\S+\])")  # stays on one line
 NARROWEST, LABEL = 40, 14  # columns that words are wrapped at the least, and that labels take
 _EXPENDABLE = (
     *("columns", "p (t)", "equal", "worse", "better", "n", "p (flips)", "relative", "interval"),
@@ -86,7 +88,7 @@ def _table(report: CompareReport, look: Look) -> str:
         parts += [_block(found, several, look) for found in of_loss if found.group is None]
         groups = [found for found in of_loss if found.group is not None]
         if groups:
-            parts += [_groups(groups, several, look), *_gates(groups)]
+            parts += [_groups(groups, several, look), *_failed(groups)]
         parts += [table for found in of_loss for table in _rows(found, files, look)]
     parts += [guard_line(guard) for guard in report.guards]
     parts.append(Text(printable_line(report.signature), style="dim"))
@@ -120,6 +122,8 @@ def _block(found: Comparison, several: bool, look: Look) -> Text:
     interval = found.interval
     beside = found.why if interval is None else interval_text(interval, look)
     lines["difference"] += f"  {beside}" if beside else ""
+    detectable = interval.detectable if interval else None
+    lines["detectable"] = f"{look.number(detectable)} at 80 % power" if detectable else ""
     lines["warning"] = (interval.warning if interval else None) or ""
     lines["relative"] = f"{signed_share(found.relative):>{widest}}"
     lines["rows"] = f"{found.wins} better, {found.ties} equal, {found.losses} worse"
@@ -140,15 +144,14 @@ def _hanging(label: str, line: str, width: int) -> str:
     """Return a labelled line; words go on below it where they find no room, numbers are whole."""
     indent = " " * LABEL
     wrapped = textwrap.wrap(
-        printable(line).rstrip(),
+        _INTERVAL.sub("\\1\xa0", printable(line).rstrip()),
         max(width, NARROWEST),
         initial_indent=f"  {label:<{LABEL - 2}}",
         subsequent_indent=indent,
-        drop_whitespace=True,
         break_long_words=False,
         break_on_hyphens=False,
     )
-    return "".join(f"\n{part}" for part in wrapped)
+    return "".join(f"\n{part}" for part in wrapped).replace("\xa0", " ")
 
 
 def _tests(found: Comparison, look: Look) -> Iterator[str]:
@@ -189,8 +192,8 @@ def _groups(groups: Sequence[Comparison], several: bool, look: Look) -> Table:
     return fitted(fixed, shown, _EXPENDABLE, look)
 
 
-def _gates(groups: Sequence[Comparison]) -> list[Text]:
-    """Return a line for every group whose gate did not hold."""
+def _failed(groups: Sequence[Comparison]) -> list[Text]:
+    """Return a line for every group whose gate did not hold, as one text; none where all held."""
     from rich.text import Text
 
     lines = []
@@ -199,7 +202,7 @@ def _gates(groups: Sequence[Comparison]) -> list[Text]:
         if gate is not None and gate.verdict is not Verdict.PASS:
             told = printable(f" {gate.rule}: {gate_text(gate)}")
             lines.append(Text.assemble(verdict_text(gate.verdict), f" {group_name(found)}{told}"))
-    return lines
+    return [Text("\n").join(lines)] if lines else []
 
 
 def _rows(found: Comparison, files: bool, look: Look) -> list[Table]:

@@ -67,7 +67,7 @@ def compared(**changes: Any) -> Comparison:
         permutation=Flips(0.1123, 9999, 0),
         hypothesis=HYPOTHESIS,
         better=(moved(7, loss_candidate=12.25, candidate=154.5, change=-73.3125),),
-        worse=(moved(12), moved(90, row=90)),
+        worse=(moved(12), moved(90)),
     )
     return found._replace(**changes)
 
