@@ -104,7 +104,7 @@ def _cell(value: object) -> str:
 
 def worse_than_constant(value: float, floor: Floor | None, higher: bool, who: str) -> Guard | None:
     """Look for a value that the best constant prediction beats."""
-    if floor is None or floor.value is None:
+    if floor is None:
         return None
     beaten = value < floor.value if higher else value > floor.value
     if not beaten:

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from lossctl.naming import labels
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -144,6 +146,12 @@ class Report:
         return self.results[0].value
 
     @property
+    def metrics(self) -> dict[str, float]:
+        """The values by name, as tools that follow metrics take them."""
+        values = (result.value for result in self.results)
+        return dict(zip(labels(self.results), values, strict=True))
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What the reader should know and is no error."""
         return tuple(dict.fromkeys(note for result in self.results for note in result.notes))
@@ -159,6 +167,7 @@ class Report:
                 "skipped": self.skipped,
                 "nonfinite": self.nonfinite,
             },
+            "metrics": jsonable(self.metrics),
             "results": [_result_dict(result) for result in self.results],
         }
 

@@ -1,4 +1,4 @@
-"""The published schema of the JSON report."""
+"""The published schemas of the JSON that lossctl prints."""
 
 from __future__ import annotations
 
@@ -50,6 +50,12 @@ _WORST = _record(
         "gradient": {"anyOf": [_NUMBER, {"type": "array", "items": _NUMBER}]},
     }
 )
+_METRICS = {
+    "description": "the values by name, for tools that follow metrics",
+    "type": "object",
+    "additionalProperties": _NUMBER,
+}
+_GROUP = _nullable({"type": "object", "additionalProperties": {"type": "string"}})
 _RESULT = _record(
     {
         "loss": {"type": "string"},
@@ -64,7 +70,7 @@ _RESULT = _record(
                 "roles": _nullable(NAMES),
             }
         ),
-        "group": _nullable({"type": "object", "additionalProperties": {"type": "string"}}),
+        "group": _GROUP,
         "n": COUNT,
         "weight": _NUMBER,
         "value": _NUMBER,
@@ -101,7 +107,152 @@ REPORT: dict[str, Any] = {
             "schema": {"const": "lossctl.report/1"},
             "version": {"type": "string"},
             "input": _record({"files": NAMES, "rows": COUNT, "skipped": COUNT, "nonfinite": COUNT}),
+            "metrics": _METRICS,
             "results": {"type": "array", "items": _RESULT, "minItems": 1},
         }
     ),
 }
+_TEXT: dict[str, Any] = {"type": "string"}
+_MAYBE = _nullable(_NUMBER)
+_VERDICT = {"enum": ["pass", "fail", "inconclusive", "error"]}
+_INTERVAL = _record(
+    {
+        "level": _NUMBER,
+        "low": _NUMBER,
+        "high": _NUMBER,
+        "method": {"enum": ["t", "delta", "bootstrap"]},
+        "se": _MAYBE,
+        "df": _MAYBE,
+        "n_units": COUNT,
+        "clusters": {"type": "boolean"},
+        "detectable": _MAYBE,
+        "seed": _nullable({"type": "integer"}),
+        "resamples": _nullable(COUNT),
+        "warning": _nullable(_TEXT),
+    }
+)
+_GATE = _record(
+    {
+        "rule": _TEXT,
+        "verdict": _VERDICT,
+        "text": _TEXT,
+        "alpha": _MAYBE,
+        "bound": _MAYBE,
+        "rows_to_decide": _nullable(COUNT),
+    }
+)
+_GUARDS = {"type": "array", "items": _record({"name": _TEXT, "text": _TEXT})}
+_MOVED = _record(
+    {
+        "row": {"type": "integer", "minimum": 1},
+        "file": _nullable(_TEXT),
+        "line": _nullable({"type": "integer", "minimum": 1}),
+        "y": _CELL,
+        "baseline": _CELL,
+        "candidate": _CELL,
+        "loss_baseline": _NUMBER,
+        "loss_candidate": _NUMBER,
+        "change": _NUMBER,
+    }
+)
+_COMPARISON = _record(
+    {
+        "loss": _TEXT,
+        "params": {"type": "object", "additionalProperties": _SETTING},
+        "spec": _TEXT,
+        "columns": {
+            "description": "names of columns by what they are for",
+            "type": "object",
+            "additionalProperties": {"anyOf": [NAMES, _TEXT, {"type": "null"}]},
+        },
+        "group": _GROUP,
+        "n": COUNT,
+        "weight": _NUMBER,
+        "baseline": _NUMBER,
+        "candidate": _NUMBER,
+        "difference": {"description": "candidate − baseline", **_NUMBER},
+        "relative": _MAYBE,
+        **dict.fromkeys(("wins", "ties", "losses"), COUNT),
+        "interval": _nullable(_INTERVAL),
+        "why": _nullable(_TEXT),
+        "t": _nullable(_record(dict.fromkeys(("statistic", "df", "p"), _NUMBER))),
+        "permutation": _nullable(
+            _record({"p": _NUMBER, "flips": COUNT, "seed": {"type": "integer"}})
+        ),
+        "hypothesis": _TEXT,
+        "better": {"type": "array", "items": _MOVED},
+        "worse": {"type": "array", "items": _MOVED},
+        "gate": _nullable(_GATE),
+    }
+)
+COMPARISON: dict[str, Any] = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "title": "lossctl.comparison/1",
+    "$defs": {"number": NUMBER},
+    **_record(
+        {
+            "schema": {"const": "lossctl.comparison/1"},
+            "version": _TEXT,
+            "input": _record(
+                {
+                    "baseline": NAMES,
+                    "candidate": NAMES,
+                    **dict.fromkeys(("rows", "skipped", "nonfinite"), COUNT),
+                }
+            ),
+            "verdict": _VERDICT,
+            "metrics": _METRICS,
+            "comparisons": {"type": "array", "items": _COMPARISON},
+            "guards": _GUARDS,
+            "notes": NAMES,
+            "signature": _TEXT,
+        }
+    ),
+}
+_LINE = _record(
+    {
+        "group": _GROUP,
+        "n": COUNT,
+        "value": _NUMBER,
+        "baseline": _MAYBE,
+        "gate": _GATE,
+        "interval": _nullable(_INTERVAL),
+    }
+)
+_CHECK = _record(
+    {
+        "name": _TEXT,
+        "place": {
+            "description": "the config and the line in it",
+            "type": "array",
+            "prefixItems": [_TEXT, {"type": "integer", "minimum": 1}],
+            "items": False,
+            "minItems": 2,
+        },
+        "spec": _TEXT,
+        "files": NAMES,
+        "verdict": _VERDICT,
+        "message": _TEXT,
+        "lines": {"type": "array", "items": _LINE},
+        "guards": _GUARDS,
+        "worst": {"type": "array", "items": _WORST},
+        "notes": NAMES,
+        "signature": _nullable(_TEXT),
+    }
+)
+CHECK: dict[str, Any] = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "title": "lossctl.check/1",
+    "$defs": {"number": NUMBER},
+    **_record(
+        {
+            "schema": {"const": "lossctl.check/1"},
+            "version": _TEXT,
+            "config": _TEXT,
+            "verdict": _VERDICT,
+            "metrics": _METRICS,
+            "checks": {"type": "array", "items": _CHECK},
+        }
+    ),
+}
+SCHEMAS = {"report": REPORT, "comparison": COMPARISON, "check": CHECK}

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lossctl.errors import ExitCode
+from lossctl.naming import by_name, group_label, labels
 from lossctl.report import Interval, Worst, jsonable
 
 if TYPE_CHECKING:
@@ -152,6 +153,16 @@ class CompareReport:
         gates = [found.gate.verdict for found in self.comparisons if found.gate]
         return worst_of([*gates, *(Verdict.FAIL for _ in self.guards)])
 
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The candidate's values by name, the baseline's and the differences beside them."""
+        found = []
+        for name, compared in zip(labels(self.comparisons), self.comparisons, strict=True):
+            found.append((name, compared.candidate))
+            found.append((f"{name}.baseline", compared.baseline))
+            found.append((f"{name}.difference", compared.difference))
+        return by_name(found)
+
     def to_dict(self) -> dict[str, Any]:
         """Return everything as JSON has it; numbers that are not finite are strings."""
         return {
@@ -165,6 +176,7 @@ class CompareReport:
                 "nonfinite": self.nonfinite,
             },
             "verdict": str(self.verdict),
+            "metrics": jsonable(self.metrics),
             "comparisons": [plain(found) for found in self.comparisons],
             "guards": [plain(guard) for guard in self.guards],
             "notes": list(self.notes),
@@ -216,6 +228,18 @@ class CheckReport:
         """The worst verdict of all checks."""
         return worst_of([check.verdict for check in self.checks])
 
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The values by the names of the checks and groups; baselines beside them."""
+        found = []
+        for check in self.checks:
+            for line in check.lines:
+                name = check.name + group_label(line.group)
+                found.append((name, line.value))
+                if line.baseline is not None:
+                    found.append((f"{name}.baseline", line.baseline))
+        return by_name(found)
+
     def to_dict(self) -> dict[str, Any]:
         """Return everything as JSON has it; numbers that are not finite are strings."""
         return {
@@ -223,6 +247,7 @@ class CheckReport:
             "version": self.version,
             "config": self.config,
             "verdict": str(self.verdict),
+            "metrics": jsonable(self.metrics),
             "checks": [plain(check) for check in self.checks],
         }
 

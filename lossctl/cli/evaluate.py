@@ -12,9 +12,12 @@ from lossctl.cli.completion import complete_column
 from lossctl.errors import GateFailed, UsageError
 
 if TYPE_CHECKING:
-    from lossctl.report import Report
+    from collections.abc import Sequence
 
-FORMATS = ("table", "json", "jsonl", "csv", "tsv", "markdown")
+    from lossctl.report import Report, Result
+    from lossctl.verdicts import Gate
+
+FORMATS = ("table", "json", "jsonl", "csv", "tsv", "markdown", "junit", "github")
 
 
 def command(
@@ -107,19 +110,25 @@ def command(
     loaded()
     with watched() as watch:
         report = evaluate_with(inputs(files), losses, chosen, watch)
+    gates = _gates(report, maximum, minimum) if gated else ()
     if value:
         text = "".join(f"{_bare(result.value, precision)}\n" for result in report.results)
     else:
         from lossctl.cli.streams import look
         from lossctl.renderers import render
 
-        text = render(report, form, look(output, precision))
+        text = render(report, form, look(output, precision), gates)
     with open_output(output) as file:
         # A name that is not UTF-8 is written as JSON spells it: \udcff.
         file.write(text.encode(errors="backslashreplace"))
+    if form == "github":
+        from lossctl.cli.summary import append_summary
+        from lossctl.renderers import summary
+
+        append_summary(summary(report, look(output, precision), gates))
     for note in report.notes:
         say(f"note: {note}")
-    _hold(report, maximum, minimum)
+    _hold(gates)
 
 
 def _format(form: str | None, as_json: bool, value: bool) -> str:
@@ -135,14 +144,32 @@ def _bare(value: float, precision: int | None) -> str:
     return repr(value) if precision is None else f"{value:.{precision}g}"
 
 
-def _hold(report: Report, maximum: float | None, minimum: float | None) -> None:
-    """Raise GateFailed for the first result beyond a line."""
+def _gates(report: Report, maximum: float | None, minimum: float | None) -> tuple[Gate, ...]:
+    """Return which side of the lines every result is on."""
+    from lossctl.verdicts import Gate, Verdict
+
+    lines = (("max", maximum), ("min", minimum))
+    rule = " ".join(f"{name} {line:g}" for name, line in lines if line is not None)
+    gates = []
     for result in report.results:
         group = "" if result.group is None else f" [{', '.join(result.group.values())}]"
-        what = f"gate failed: {result.spec}{group} is {result.value!r}"
-        if maximum is not None and not result.value <= maximum:
-            raise GateFailed(f"{what}, above --max {maximum:g}")
-        if minimum is not None and not result.value >= minimum:
-            raise GateFailed(f"{what}, below --min {minimum:g}")
-        if (maximum is not None or minimum is not None) and not math.isfinite(result.value):
-            raise GateFailed(f"{what}, not finite")
+        fault = _fault(result, maximum, minimum)
+        found = f"{result.spec}{group} is {result.value!r}"
+        verdict = Verdict.PASS if fault is None else Verdict.FAIL
+        gates.append(Gate(rule, verdict, found if fault is None else f"{found}, {fault}"))
+    return tuple(gates)
+
+
+def _fault(result: Result, maximum: float | None, minimum: float | None) -> str | None:
+    if maximum is not None and not result.value <= maximum:
+        return f"above --max {maximum:g}"
+    if minimum is not None and not result.value >= minimum:
+        return f"below --min {minimum:g}"
+    return None if math.isfinite(result.value) else "not finite"
+
+
+def _hold(gates: Sequence[Gate]) -> None:
+    """Raise GateFailed for the first result beyond a line."""
+    for gate in gates:
+        if gate.verdict.exit_code:
+            raise GateFailed(f"gate failed: {gate.text}")

@@ -1,14 +1,33 @@
-"""``lossctl schema``: the JSON schema of the report."""
+"""``lossctl schema``: the JSON schemas of what is printed as JSON."""
 
 from __future__ import annotations
 
+from typing import Annotated
 
-def command() -> None:
-    """Print the JSON Schema that the output of 'eval --json' follows."""
+import typer
+
+from lossctl.errors import UsageError
+
+
+def command(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="[report|comparison|check]",
+            help="Of what: 'eval --json', 'compare --json' or 'check --json'.",
+        ),
+    ] = "report",
+) -> None:
+    """Print the JSON Schema that the output of 'eval --json' follows, or that of another command.
+
+    lossctl schema check
+    """
     import json
 
     from lossctl.cli.output import open_output
-    from lossctl.schema import REPORT
+    from lossctl.schema import SCHEMAS
 
+    if name not in SCHEMAS:
+        raise UsageError(f"there is no schema '{name}': one of {', '.join(SCHEMAS)}")
     with open_output(None) as file:
-        file.write(json.dumps(REPORT, indent=2, ensure_ascii=False).encode() + b"\n")
+        file.write(json.dumps(SCHEMAS[name], indent=2, ensure_ascii=False).encode() + b"\n")

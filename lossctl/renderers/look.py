@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 BLOCKS = "▁▂▃▄▅▆▇█"
-_COMMAND = re.compile(r"##(?=(?:vso)?\[)")  # CI services look for these anywhere in a line
+_COMMAND = re.compile(r"##(?=(?:vso|teamcity)?\[)")  # CI services look for these anywhere in a line
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,13 +16,17 @@ from rich.text import Text
 from lossctl.renderers.look import Look, count_line, printable, printable_line, sparkline
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from lossctl.checks import Differing
     from lossctl.report import Report, Result, Statistics, Worst
+    from lossctl.verdicts import Moved
+
+    Located = Worst | Differing | Moved
 
 STATISTICS = ("mean", "std", "min", "p05", "p50", "p95", "max")
 GAP = 2
+WORDS = ("rule", "group", "found", "columns", "gate")  # columns that are no numbers
 NAME_LIMIT = 28
 
 
@@ -34,7 +38,8 @@ def render(report: Report, form: str, look: Look) -> str:  # noqa: ARG001 - one 
         parts += _figures(report.results, look)
         for result in report.results:
             if result.worst:
-                parts.append(_worst(result, len(report.files) > 1, look))
+                title = f"worst by {result.spec}"
+                parts.append(worst_rows(title, result.worst, len(report.files) > 1, look))
     for result in report.results:
         if result.batches:
             parts.append(_batches(result, look))
@@ -211,30 +216,77 @@ def _statistics(figures: Statistics, look: Look) -> list[str]:
     return [look.number(getattr(figures, name)) for name in STATISTICS]
 
 
-def _worst(result: Result, several: bool, look: Look) -> Table:
-    """Return the worst rows; on a narrow terminal without the columns that matter least."""
-    worst = result.worst or ()
+def worst_rows(title: str, worst: Sequence[Worst], several: bool, look: Look) -> Table:
+    """Return rows to blame; on a narrow terminal without the columns that matter least.
+
+    ``several``: whether they may be of more than one file, which is then named.
+    """
     columns = {
-        "line" if not several and worst[0].line else "row": [place(row, several) for row in worst],
+        row_header(worst[0], several): [place(row, several) for row in worst],
         "y": [cell_text(row.y, look) for row in worst],
         "ŷ": [cell_text(row.pred, look) for row in worst],
         "loss": [look.number(row.loss) for row in worst],
         "share": ["–" if row.share is None else f"{row.share:.2%}" for row in worst],
         "gradient": [cell_text(row.gradient, look) for row in worst],
     }
-    title = f"worst by {result.spec}"
-    for expendable in ("", "gradient", "ŷ", "y"):
-        columns.pop(expendable, None)
-        widths = (max(map(cell_len, (name, *cells))) for name, cells in columns.items())
-        if len(title) + GAP + sum(width + GAP for width in widths) <= look.width:
-            break
-    table = grid([title, *columns], 1)
-    for index, cells in enumerate(zip(*columns.values(), strict=True)):
-        table.add_row(Text(f"{index + 1:>{len(title)}}", style="dim"), *map(Text, cells))
+    return ranked(title, columns, ("gradient", "ŷ", "y"), look)
+
+
+def ranked(
+    title: str, columns: Mapping[str, Sequence[str]], expendable: Sequence[str], look: Look
+) -> Table:
+    """Return numbered rows under a title, without the expendable columns that find no room."""
+    room = look.width - len(title) - GAP
+    kept = narrowed(columns, expendable, room)
+    table = grid([title, *kept], 1)
+    for index, cells in enumerate(zip(*kept.values(), strict=True)):
+        table.add_row(Text(f"{index + 1:>{len(title)}}", style="dim"), *map(_text, cells))
     return table
 
 
-def place(row: Worst | Differing, several: bool) -> str:
+def fitted(
+    fixed: Sequence[tuple[str, Sequence[str | Text]]],
+    columns: Mapping[str, Sequence[str | Text]],
+    expendable: Sequence[str],
+    look: Look,
+) -> Table:
+    """Return a table of names to the left, then of figures.
+
+    Expendable figures that find no room go, the first of them first.
+    """
+    taken = sum(_widest(head, cells) + GAP for head, cells in fixed)
+    kept = narrowed(columns, expendable, look.width - taken)
+    table = grid([*(head for head, _ in fixed), *kept], len(fixed))
+    for at, name in enumerate(kept, start=len(fixed)):
+        if name in WORDS:
+            table.columns[at].justify = "left"
+    for row in zip(*(cells for _, cells in fixed), *kept.values(), strict=True):
+        table.add_row(*map(_text, row))
+    return table
+
+
+def narrowed(
+    columns: Mapping[str, Sequence[str | Text]], expendable: Sequence[str], room: int
+) -> dict[str, Sequence[str | Text]]:
+    """Return the columns without as many of the expendable ones, in order, as have to go."""
+    kept = dict(columns)
+    for name in ("", *expendable):
+        kept.pop(name, None)
+        if sum(_widest(head, cells) + GAP for head, cells in kept.items()) <= room:
+            break
+    return kept
+
+
+def _widest(head: str, cells: Sequence[str | Text]) -> int:
+    return max(_text(cell).cell_len for cell in (head, *cells))
+
+
+def row_header(row: Located, several: bool) -> str:
+    """Return what stands over the places of rows."""
+    return "line" if not several and row.line else "row"
+
+
+def place(row: Located, several: bool) -> str:
     """Return the line of a row, with its file where there are several; without lines its number."""
     if row.line is None:
         return str(row.row)
