@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lossctl.batch import Text
 from lossctl.errors import UsageError
+from lossctl.evidence import probes_of, with_evidence
 from lossctl.figures import make_result
 from lossctl.losses import BoundLoss, all_losses
 from lossctl.losses.spec import parse_specs
@@ -65,15 +67,18 @@ def evaluate_with(data: Any, losses: str, options: Options, watch: Watch | None 
     specs = parse_specs(losses)
     summaries = not options.value_only
     plan = Plan(summaries, options.top if summaries else 0, options.batch_size)
-    found, counts = states_of(data, specs, plan, options, watch)
-    by, states = found.work.by, found.states
+    texts = () if options.cluster is None else (options.cluster,)
+    found, counts = states_of(
+        data, specs, plan, options, watch, probes=partial(probes_of, options), texts=texts
+    )
+    by = found.work.by
     results = []
     for index, task in enumerate(found.work.tasks):
         for group in groups_of(found, index):
             named = dict(zip(by, group, strict=True)) if by else None
-            state = states[index, group]
             with in_files(data):
-                results.append(make_result(task, state, named, summaries, plan.worst))
+                made = make_result(task, found.states[index, group], named, summaries, plan.worst)
+            results.append(with_evidence(made, found, index, group, options))
     return Report(
         VERSION, files_of(data), counts.rows, counts.skipped, counts.nonfinite, tuple(results)
     )

@@ -12,9 +12,11 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from lossctl.errors import UsageError
-from lossctl.verdicts import Gate, Verdict
+from lossctl.verdicts import Gate, Verdict, worst_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lossctl.margins import Margin
 
 
@@ -32,19 +34,33 @@ class Lines(NamedTuple):
     @property
     def rule(self) -> str:
         """The lines as a person reads them."""
-        parts = [f"max {self.maximum:g}" if self.maximum is not None else ""]
-        parts.append(f"min {self.minimum:g}" if self.minimum is not None else "")
-        return ", ".join(filter(None, parts))
+        lines = (("max", self.maximum), ("min", self.minimum))
+        return ", ".join(f"{name} {line:g}" for name, line in lines if line is not None)
 
-    def hold(self, value: float) -> Gate:
+    def hold(self, value: float, what: str) -> Gate:
         """Return the gate of a value; one that is not finite fails it."""
+        found = f"{what} is {value!r}"
+        fault = None
         if self.maximum is not None and not value <= self.maximum:
-            return Gate(self.rule, Verdict.FAIL, f"{value!r}, above max {self.maximum:g}")
-        if self.minimum is not None and not value >= self.minimum:
-            return Gate(self.rule, Verdict.FAIL, f"{value!r}, below min {self.minimum:g}")
-        if not math.isfinite(value):
-            return Gate(self.rule, Verdict.FAIL, f"{value!r}, not finite")
-        return Gate(self.rule, Verdict.PASS, f"{value!r}")
+            fault = f"above max {self.maximum:g}"
+        elif self.minimum is not None and not value >= self.minimum:
+            fault = f"below min {self.minimum:g}"
+        elif not math.isfinite(value):
+            fault = "not finite"
+        if fault is None:
+            return Gate(self.rule, Verdict.PASS, found)
+        return Gate(self.rule, Verdict.FAIL, f"{found}, {fault}")
+
+
+def joined(gates: Sequence[Gate]) -> Gate:
+    """Return several gates as one, which ends as the worst of them."""
+    if len(gates) == 1:
+        return gates[0]
+    verdict = worst_of([gate.verdict for gate in gates])
+    rule = ", ".join(gate.rule for gate in gates)
+    text = "; ".join(gate.text for gate in gates if gate.verdict is verdict)
+    evidence = next((gate for gate in gates if gate.alpha is not None), gates[0])
+    return evidence._replace(rule=rule, verdict=verdict, text=text)
 
 
 class Wanted(NamedTuple):
@@ -105,10 +121,9 @@ def judge(wanted: Wanted, evidence: Evidence | None, difference: float, allowed:
     if evidence.low > 0.0 or (wanted.better and evidence.low == evidence.high == 0.0):
         text = f"{what}; with {sure:.0%} confidence at least {allowed + evidence.low:.6g}"
         return Gate(wanted.rule, Verdict.FAIL, text, wanted.alpha, evidence.low)
-    more = evidence.rows_to_decide
-    advice = "no number of rows would decide it" if more is None else f"about {more} rows would"
     text = (
         f"{what}; with {sure:.0%} confidence between {allowed + evidence.low:.6g} and"
-        f" {allowed + evidence.high:.6g}: {advice}" + (" decide it" if more is not None else "")
+        f" {allowed + evidence.high:.6g}"
     )
+    more = evidence.rows_to_decide
     return Gate(wanted.rule, Verdict.INCONCLUSIVE, text, wanted.alpha, evidence.high, more)

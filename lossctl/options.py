@@ -30,6 +30,10 @@ class Options(NamedTuple):
     input_format: Literal["csv", "tsv"] | None = None
     threads: int | None = None
     top: int = 5
+    ci: float | None = None
+    ci_method: Literal["t", "bootstrap"] = "t"
+    cluster: str | None = None
+    floor: bool = False
     value_only: bool = False
     keep: Sequence[str] = ()
     block_size: int | None = None
@@ -50,7 +54,7 @@ def make_options(by: str | Sequence[str] | None = None, **options: Any) -> Optio
     if unknown:
         raise UsageError(f"there is no option '{unknown[0]}'")
     # A label, a position or a single column to keep may be given as what it is in Python.
-    for name in ("positive", "ignore", "y", "pred", "weight"):
+    for name in ("positive", "ignore", "y", "pred", "weight", "cluster"):
         if options.get(name) is not None:
             options[name] = str(options[name])
     if isinstance(options.get("keep"), str):
@@ -70,10 +74,16 @@ def make_options(by: str | Sequence[str] | None = None, **options: Any) -> Optio
         ("outputs", ("mean", "sum")),
         ("missing", ("error", "skip")),
         ("input_format", ("csv", "tsv", None)),
+        ("ci_method", ("t", "bootstrap")),
     ):
         if getattr(chosen, name) not in choices:
             known = ", ".join(choice for choice in choices if choice)
             raise UsageError(f"{name} must be one of {known}, got '{getattr(chosen, name)}'")
+    if chosen.ci is not None and not 0.0 < chosen.ci < 100.0:
+        raise UsageError(f"ci is a level in percent, between 0 and 100, got {chosen.ci!r}")
+    if chosen.ci is None and (chosen.cluster is not None or chosen.ci_method != "t"):
+        given = "cluster" if chosen.cluster is not None else "ci_method"
+        raise UsageError(f"{given} needs ci, the level of the intervals in percent")
     return chosen
 
 

@@ -46,13 +46,13 @@ class Pair(NamedTuple):
 class Closely(NamedTuple):
     """How closely a pair is looked at: the level of intervals in percent, clusters, rows to show.
 
-    ``flips``: whether the permutation test is made, where there are not too many rows.
+    ``rows``: whether single rows are looked at, for who moved most and the permutation test.
     """
 
     level: float = 95.0
     cluster: str | None = None
     top: int = 5
-    flips: bool = True
+    rows: bool = True
 
 
 def refuse_incomparable(task: Task) -> None:
@@ -70,71 +70,92 @@ def refuse_incomparable(task: Task) -> None:
 def probes_of(tasks: Sequence[Task], pair: Pair, closely: Closely) -> dict[Hashable, Probe]:
     """Return what is looked at of a pair, by keys that begin with the pair."""
     both = (tasks[pair.baseline], tasks[pair.candidate])
-    found: dict[Hashable, Probe] = {
-        (pair, "spread"): variation_of(tasks, pair, closely.cluster),
-        (pair, "moves"): Moving(*pair, both, closely.top),
-    }
+    found: dict[Hashable, Probe] = {(pair, "spread"): variation_of(tasks, pair, closely.cluster)}
     if both[0].columns.y != both[1].columns.y:
         found[pair, "truth"] = SameTruth(*pair, both)
-    if closely.flips:
+    if closely.rows:
+        found[pair, "moves"] = Moving(*pair, both, closely.top)
         found[pair, "flips"] = kept_of(tasks, pair, closely.cluster)
     return found
+
+
+class Standing(NamedTuple):
+    """How a pair stands over a group: both values, their difference, and what the rows show of it.
+
+    ``shown`` has the interval and the test, or why there are none.
+    """
+
+    tasks: tuple[Task, Task]
+    part: Part
+    baseline: float
+    candidate: float
+    difference: float
+    shown: Difference | NoInterval
+
+    @property
+    def interval(self) -> Interval | None:
+        """The interval of the difference, None where there is none."""
+        return None if isinstance(self.shown, NoInterval) else _interval(self.tasks[1], self.shown)
+
+
+def standing_of(found: Found, pair: Pair, group: Group, level: float) -> Standing:
+    """Return how a pair stands over a group; raises InputError where there is nothing."""
+    where = f" in group {', '.join(group)}" if group else ""
+    values = []
+    for index in pair:
+        task, state = found.work.tasks[index], found.states[index, group]
+        check_state(task, state, where)
+        values.append(whole_outcome(task, state, where).value)
+    old, new = values
+    both = (found.work.tasks[pair.baseline], found.work.tasks[pair.candidate])
+    part = found.parts[(pair, "spread"), group]
+    shown = difference_of(both, part, level)
+    # Of losses that are not finite there is only what IEEE arithmetic makes of the values.
+    difference = new - old if shown.estimate is None else shown.estimate
+    return Standing(both, part, old, new, difference, shown)
 
 
 def comparison_of(
     found: Found, pair: Pair, group: Group, closely: Closely, wanted: Wanted | None
 ) -> Comparison:
-    """Return what a pair comes to over a group; raises InputError where there is nothing."""
-    work = found.work
-    where = f" in group {', '.join(group)}" if group else ""
-    values = []
-    for index in pair:
-        check_state(work.tasks[index], found.states[index, group], where)
-        outcome = whole_outcome(work.tasks[index], found.states[index, group], where)
-        values.append(outcome.value)
-    old, new = values
-    both = (work.tasks[pair.baseline], work.tasks[pair.candidate])
+    """Return all that is known of a pair over a group; raises InputError where there is nothing."""
+    made = standing_of(found, pair, group, closely.level)
+    shown = made.shown
     state = found.states[pair.candidate, group]
-    part = found.parts[(pair, "spread"), group]
-    shown = difference_of(both, part, closely.level)
     moves = found.parts[(pair, "moves"), group]
-    columns, loss = both[1].columns, both[1].bound.loss
-    if isinstance(shown, NoInterval):
-        # Of losses that are not finite there is only what IEEE arithmetic makes of the values.
-        difference = new - old if shown.estimate is None else shown.estimate
-    else:
-        difference = shown.estimate
+    columns, bound = made.tasks[1].columns, made.tasks[1].bound
+    by = found.work.by
     return Comparison(
-        loss=loss.name,
-        params=dict(both[1].bound.params),
-        spec=both[1].bound.spec,
+        loss=bound.loss.name,
+        params=dict(bound.params),
+        spec=bound.spec,
         columns={
             "y": list(columns.y) or None,
-            "baseline": list(both[0].columns.pred),
+            "baseline": list(made.tasks[0].columns.pred),
             "candidate": list(columns.pred),
             "weight": columns.weight,
             "classes": list(columns.classes) if columns.classes else None,
         },
-        group=dict(zip(work.by, group, strict=True)) if work.by else None,
+        group=dict(zip(by, group, strict=True)) if by else None,
         n=state.rows,
         weight=float(state.sums.weight),
-        baseline=old,
-        candidate=new,
-        difference=difference,
-        relative=_relative(difference, old),
+        baseline=made.baseline,
+        candidate=made.candidate,
+        difference=made.difference,
+        relative=_relative(made.difference, made.baseline),
         wins=moves.wins,
         ties=moves.ties,
         losses=moves.losses,
-        interval=None if isinstance(shown, NoInterval) else _interval(both[1], shown),
+        interval=made.interval,
         why=shown.reason if isinstance(shown, NoInterval) else None,
         t=None
         if isinstance(shown, NoInterval)
         else PairedT(shown.estimate / shown.se, shown.df, shown.p),
-        permutation=_flips(both, found, pair, group),
-        hypothesis=_hypothesis(both[1], wanted),
+        permutation=_flips(made, found, pair, group),
+        hypothesis=_hypothesis(made.tasks[1], wanted),
         better=tuple(map(_moved, moves.better)),
         worse=tuple(map(_moved, moves.worse)),
-        gate=None if wanted is None else _gate(both, part, wanted, old, difference),
+        gate=None if wanted is None else gate_of(made, wanted),
     )
 
 
@@ -160,9 +181,8 @@ def _interval(task: Task, shown: Difference) -> Interval:
     )
 
 
-def _flips(both: tuple[Task, Task], found: Found, pair: Pair, group: Group) -> Flips | None:
-    kept = found.parts.get(((pair, "flips"), group))
-    made = None if kept is None else flips_of(both, kept)
+def _flips(standing: Standing, found: Found, pair: Pair, group: Group) -> Flips | None:
+    made = flips_of(standing.tasks, found.parts[(pair, "flips"), group])
     return Flips(made.p, made.flips, made.seed) if isinstance(made, Flipped) else None
 
 
@@ -189,16 +209,15 @@ def _hypothesis(task: Task, wanted: Wanted | None) -> str:
     return f"H₀: {null}; to pass is to reject it (one-sided, α = {wanted.alpha:g})"
 
 
-def _gate(
-    both: tuple[Task, Task], part: Part, wanted: Wanted, baseline: float, difference: float
-) -> Gate:
+def gate_of(made: Standing, wanted: Wanted) -> Gate:
+    """Return whether a candidate is within a margin of its baseline, as far as the rows show."""
     size = -wanted.margin.amount if wanted.better else wanted.margin.amount
     excess = Excess(size, 0.0) if wanted.margin.relative else Excess(0.0, size)
-    shown = theta_of(both, part, excess, wanted.alpha)
-    if isinstance(shown, NoInterval):
-        # All rows agree: there is nothing that chance could have brought about.
-        alike = shown.estimate is not None and part.settled().rows > 1
-        evidence = Evidence(shown.estimate, shown.estimate, None) if alike else None
+    shown = theta_of(made.tasks, made.part, excess, wanted.alpha)
+    if not isinstance(shown, NoInterval):
+        evidence: Evidence | None = Evidence(shown.lower, shown.upper, shown.needed)
+    elif shown.certain and shown.estimate is not None:  # no row differs from another
+        evidence = Evidence(shown.estimate, shown.estimate, None)
     else:
-        evidence = Evidence(shown.lower, shown.upper, shown.needed)
-    return judge(wanted, evidence, difference, wanted.allowed(baseline))
+        evidence = None
+    return judge(wanted, evidence, made.difference, wanted.allowed(made.baseline))

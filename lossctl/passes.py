@@ -128,7 +128,7 @@ def states_of(
     options: Options,
     watch: Watch | None = None,
     also: str | None = None,
-    probes: Callable[[Sequence[Task]], Probes] = lambda _: NO_PROBES,
+    probes: Callable[[Sequence[Task], Sequence[str]], Probes] = lambda *_: NO_PROBES,
     texts: Sequence[str] = (),
 ) -> tuple[Found, Counts]:
     """Return what is found of some losses, and how many rows were read.
@@ -141,7 +141,7 @@ def states_of(
         tasks = tuple(make_task(spec, header, options) for spec in specs)
         by, more = (select_all(header, selectors) for selectors in (options.by, texts))
         numbers = () if also is None else select(header, also).names
-        return (Work(tasks, by, plan, probes(tasks), more, numbers),)
+        return (Work(tasks, by, plan, probes(tasks, more), more, numbers),)
 
     again = any(_may_need_more(spec, plan) for spec in specs)
     (found,), counts = find(data, options, make, watch, again=again)

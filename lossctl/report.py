@@ -62,6 +62,13 @@ class Floor(NamedTuple):
     approximate: bool = False
 
 
+class Skill(NamedTuple):
+    """The floor of a loss, None where it has none, and the share of the way from it to perfect."""
+
+    floor: Floor | None
+    skill: float | None
+
+
 class Worst(NamedTuple):
     """A row to blame."""
 
@@ -125,6 +132,8 @@ class Result(NamedTuple):
     touched: Mapping[str, int]
     batches: tuple[float, ...] | None
     notes: tuple[str, ...] = ()
+    interval: Interval | NoInterval | None = None
+    floor: Skill | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +200,11 @@ class Report:
             head: dict[str, Any] = {"loss": result.spec, **_flat_columns(result)}
             row: dict[str, Any] = {"n": result.n, "weight": result.weight}
             row.update(value=result.value, sum=result.sum)
+            if isinstance(result.interval, Interval):
+                row.update(ci_low=result.interval.low, ci_high=result.interval.high)
+            if result.floor is not None:
+                row["floor"] = None if result.floor.floor is None else result.floor.floor.value
+                row["skill"] = result.floor.skill
             for name, part in (("loss", result.per_sample), ("gradient", result.gradient)):
                 if part is not None:
                     figures = _statistics(part.statistics)
@@ -256,6 +270,31 @@ def _result_dict(result: Result) -> dict[str, Any]:
         ],
         "touched": dict(result.touched),
         "batches": None if result.batches is None else jsonable(result.batches),
+        "interval": _interval_dict(result.interval),
+        "floor": _floor_dict(result.floor),
+    }
+
+
+def _interval_dict(found: Interval | NoInterval | None) -> dict[str, Any] | None:
+    """Return an interval; where there is none, every field but the reason is null."""
+    if found is None:
+        return None
+    blank: dict[str, Any] = dict.fromkeys(Interval._fields)
+    if isinstance(found, NoInterval):
+        return {**blank, "why": found.reason}
+    return {**jsonable(found._asdict()), "why": None}
+
+
+def _floor_dict(found: Skill | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    floor = found.floor
+    return {
+        "constant": None if floor is None else jsonable(floor.constant),
+        "what": "none" if floor is None else floor.what,
+        "value": None if floor is None else jsonable(floor.value),
+        "exact": floor is not None and not floor.approximate,
+        "skill": jsonable(found.skill),
     }
 
 

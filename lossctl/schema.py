@@ -56,6 +56,45 @@ _METRICS = {
     "additionalProperties": _NUMBER,
 }
 _GROUP = _nullable({"type": "object", "additionalProperties": {"type": "string"}})
+_TEXT: dict[str, Any] = {"type": "string"}
+_MAYBE = _nullable(_NUMBER)
+_INTERVAL_FIELDS: dict[str, Any] = {
+    "level": _NUMBER,
+    "low": _NUMBER,
+    "high": _NUMBER,
+    "method": {"enum": ["t", "delta", "bootstrap"]},
+    "se": _MAYBE,
+    "df": _MAYBE,
+    "n_units": COUNT,
+    "clusters": {"type": "boolean"},
+    "detectable": _MAYBE,
+    "seed": _nullable({"type": "integer"}),
+    "resamples": _nullable(COUNT),
+    "warning": _nullable(_TEXT),
+}
+_INTERVAL = _record(_INTERVAL_FIELDS)
+_NULL = {"type": "null"}
+_VALUE_INTERVAL = {
+    "description": "of the value; every field but why is null where there is none",
+    **_record(
+        {
+            **{name: {"anyOf": [kind, _NULL]} for name, kind in _INTERVAL_FIELDS.items()},
+            "why": _nullable(_TEXT),
+        }
+    ),
+}
+_FLOOR = {
+    "description": "of the best constant prediction; skill is 0 there and 1 at a perfect value",
+    **_record(
+        {
+            "constant": {"anyOf": [_NUMBER, {"type": "array", "items": _NUMBER}, _NULL]},
+            "what": _TEXT,
+            "value": _nullable(_NUMBER),
+            "exact": {"type": "boolean"},
+            "skill": _nullable(_NUMBER),
+        }
+    ),
+}
 _RESULT = _record(
     {
         "loss": {"type": "string"},
@@ -96,6 +135,8 @@ _RESULT = _record(
         "worst": _nullable({"type": "array", "items": _WORST}),
         "touched": _record(dict.fromkeys(("clipped", "normalized", "ignored"), COUNT)),
         "batches": _nullable({"type": "array", "items": _NUMBER}),
+        "interval": _nullable(_VALUE_INTERVAL),
+        "floor": _nullable(_FLOOR),
     }
 )
 REPORT: dict[str, Any] = {
@@ -112,25 +153,7 @@ REPORT: dict[str, Any] = {
         }
     ),
 }
-_TEXT: dict[str, Any] = {"type": "string"}
-_MAYBE = _nullable(_NUMBER)
 _VERDICT = {"enum": ["pass", "fail", "inconclusive", "error"]}
-_INTERVAL = _record(
-    {
-        "level": _NUMBER,
-        "low": _NUMBER,
-        "high": _NUMBER,
-        "method": {"enum": ["t", "delta", "bootstrap"]},
-        "se": _MAYBE,
-        "df": _MAYBE,
-        "n_units": COUNT,
-        "clusters": {"type": "boolean"},
-        "detectable": _MAYBE,
-        "seed": _nullable({"type": "integer"}),
-        "resamples": _nullable(COUNT),
-        "warning": _nullable(_TEXT),
-    }
-)
 _GATE = _record(
     {
         "rule": _TEXT,

@@ -54,14 +54,16 @@ def program(
     """Say how wrong a model is, where, and which way it should move.
 
     'lossctl mse preds.csv' is short for 'lossctl eval mse preds.csv'. Exit codes: 0 done and every
-    gate held, 1 a gate or check failed, 2 wrong usage, 3 the input is invalid or cannot be read or
-    the output cannot be written, 130 interrupted.
+    gate held, 1 a gate, guard or check failed, 2 wrong usage, 3 the input is invalid or cannot be
+    read or the output cannot be written, 4 a comparison is inconclusive, 130 interrupted.
     """
 
 
 COMMANDS = {
     "eval": "evaluate",
     "samples": "samples",
+    "compare": "compare",
+    "check": "check",
     "losses": "catalogue",
     "gradcheck": "gradcheck",
     "selftest": "selftest",

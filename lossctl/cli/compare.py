@@ -140,7 +140,7 @@ def command(
     from lossctl.gates import Wanted
     from lossctl.guards import allowed_guards
     from lossctl.options import make_options
-    from lossctl.renderers.compare import render
+    from lossctl.renderers.compare import render, summary
 
     wanted = Wanted.of(no_worse_than, better_by, alpha)
     closely = Settings(
@@ -158,6 +158,10 @@ def command(
     with open_output(output) as file:
         text = render(found, form, look(output, precision))
         file.write(text.encode(errors="backslashreplace"))
+    if form == "github":
+        from lossctl.cli.summary import append_summary
+
+        append_summary(summary(found, look(output, precision)))
     for note in found.notes:
         say(f"note: {note}")
     _end(found)
@@ -166,6 +170,7 @@ def command(
 def _end(found: CompareReport) -> None:
     """Say on standard error what did not hold, and exit with the code that means it."""
     from lossctl.cli.streams import say
+    from lossctl.renderers.words import gate_text
     from lossctl.verdicts import Verdict
 
     for guard in found.guards:
@@ -174,6 +179,6 @@ def _end(found: CompareReport) -> None:
         if made.gate is not None and made.gate.verdict is not Verdict.PASS:
             group = "" if made.group is None else f" [{', '.join(made.group.values())}]"
             word = "failed" if made.gate.verdict is Verdict.FAIL else str(made.gate.verdict)
-            say(f"gate {word}: {made.spec}{group}, {made.gate.rule}: {made.gate.text}")
+            say(f"gate {word}: {made.spec}{group}, {made.gate.rule}: {gate_text(made.gate)}")
     if found.verdict is not Verdict.PASS:
         raise typer.Exit(int(found.verdict.exit_code))

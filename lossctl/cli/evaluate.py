@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,7 +13,8 @@ from lossctl.errors import GateFailed, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lossctl.report import Report, Result
+    from lossctl.gates import Lines
+    from lossctl.report import Report
     from lossctl.verdicts import Gate
 
 FORMATS = ("table", "json", "jsonl", "csv", "tsv", "markdown", "junit", "github")
@@ -78,7 +78,6 @@ def command(
     form = _format(form, as_json, value)
     if value and batch_size is not None:
         raise UsageError("-q prints the value of the whole: leave out --batch-size, or -q")
-    gated = maximum is not None or minimum is not None
     settings = opt.read_options(
         y=y,
         pred=pred,
@@ -101,16 +100,18 @@ def command(
     from lossctl.api import evaluate_with
     from lossctl.cli.output import open_output
     from lossctl.cli.streams import inputs, loaded, say, watched
+    from lossctl.gates import Lines
     from lossctl.losses.spec import parse_specs
     from lossctl.options import make_options
 
-    if gated and len({spec.bound.spec for spec in parse_specs(losses)}) > 1:
+    lines = Lines(maximum, minimum)
+    if lines.drawn and len({spec.bound.spec for spec in parse_specs(losses)}) > 1:
         raise UsageError("--max and --min are for one loss; name one")
     chosen = make_options(**settings)
     loaded()
     with watched() as watch:
         report = evaluate_with(inputs(files), losses, chosen, watch)
-    gates = _gates(report, maximum, minimum) if gated else ()
+    gates = _gates(report, lines) if lines.drawn else ()
     if value:
         text = "".join(f"{_bare(result.value, precision)}\n" for result in report.results)
     else:
@@ -144,28 +145,13 @@ def _bare(value: float, precision: int | None) -> str:
     return repr(value) if precision is None else f"{value:.{precision}g}"
 
 
-def _gates(report: Report, maximum: float | None, minimum: float | None) -> tuple[Gate, ...]:
+def _gates(report: Report, lines: Lines) -> tuple[Gate, ...]:
     """Return which side of the lines every result is on."""
-    from lossctl.verdicts import Gate, Verdict
-
-    lines = (("max", maximum), ("min", minimum))
-    rule = " ".join(f"{name} {line:g}" for name, line in lines if line is not None)
     gates = []
     for result in report.results:
         group = "" if result.group is None else f" [{', '.join(result.group.values())}]"
-        fault = _fault(result, maximum, minimum)
-        found = f"{result.spec}{group} is {result.value!r}"
-        verdict = Verdict.PASS if fault is None else Verdict.FAIL
-        gates.append(Gate(rule, verdict, found if fault is None else f"{found}, {fault}"))
+        gates.append(lines.hold(result.value, f"{result.spec}{group}"))
     return tuple(gates)
-
-
-def _fault(result: Result, maximum: float | None, minimum: float | None) -> str | None:
-    if maximum is not None and not result.value <= maximum:
-        return f"above --max {maximum:g}"
-    if minimum is not None and not result.value >= minimum:
-        return f"below --min {minimum:g}"
-    return None if math.isfinite(result.value) else "not finite"
 
 
 def _hold(gates: Sequence[Gate]) -> None:
