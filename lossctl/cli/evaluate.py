@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lossctl.cli import options as opt
-from lossctl.cli.completion import complete_column
 from lossctl.errors import GateFailed, UsageError
 
 if TYPE_CHECKING:
@@ -26,15 +25,7 @@ def command(
     y: opt.Truth = None,
     pred: opt.Prediction = None,
     weight: opt.Weight = None,
-    by: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--by",
-            metavar="COL",
-            help="A result for every group; repeatable.",
-            autocompletion=complete_column,
-        ),
-    ] = None,
+    by: opt.By = None,
     batch_size: Annotated[
         int | None,
         typer.Option(
@@ -52,6 +43,16 @@ def command(
     input_format: opt.InputFormat = None,
     threads: opt.Threads = None,
     top: opt.Top = 5,
+    ci: opt.Level = None,
+    ci_method: opt.Method = "t",
+    cluster: opt.Cluster = None,
+    floor: Annotated[
+        bool,
+        typer.Option(
+            "--floor",
+            help="Also the loss of the best constant prediction, and the skill beyond it.",
+        ),
+    ] = False,
     maximum: Annotated[
         float | None,
         typer.Option("--max", metavar="X", help="Exit 1 if the value is above X, or not finite."),
@@ -78,6 +79,9 @@ def command(
     form = _format(form, as_json, value)
     if value and batch_size is not None:
         raise UsageError("-q prints the value of the whole: leave out --batch-size, or -q")
+    if value and (ci is not None or floor):
+        given = "--floor" if ci is None else "--ci"
+        raise UsageError(f"-q prints bare values: leave out {given}, or -q")
     settings = opt.read_options(
         y=y,
         pred=pred,
@@ -95,6 +99,10 @@ def command(
         input_format=input_format,
         threads=threads,
         top=top,
+        ci=ci,
+        ci_method=ci_method,
+        cluster=cluster,
+        floor=floor,
         value_only=value,
     )
     from lossctl.api import evaluate_with

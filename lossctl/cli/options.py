@@ -144,6 +144,14 @@ Method = Annotated[
         "to 1,048,576 rows, which are kept in memory).",
     ),
 ]
+Level = Annotated[
+    float | None,
+    typer.Option(
+        "--ci",
+        metavar="LEVEL",
+        help="An interval for every value, at a level in percent, as in --ci 95.",
+    ),
+]
 Allow = Annotated[
     list[str] | None,
     typer.Option("--allow", metavar="GUARD", help="Switch a guard off by its name; repeatable."),

@@ -34,6 +34,10 @@ def render(report: Report, form: str, look: Look) -> str:  # noqa: ARG001 - one 
     """Return the report as aligned tables."""
     grouped = any(result.group is not None for result in report.results)
     parts: list[Table | Text] = [_heading(report), _values(report, look)]
+    if any(result.interval or result.floor for result in report.results):
+        from lossctl.renderers.evidence import evidence
+
+        parts += evidence(report, look)
     if not grouped:
         parts += _figures(report.results, look)
         for result in report.results:
