@@ -143,7 +143,8 @@ def theta_of(
         return found
     estimate = _rounded(found.theta)
     if not found.se:
-        return NoInterval("the two losses differ in the same way in every row", estimate)
+        why = "the two losses differ in the same way in every row"
+        return NoInterval(why, estimate, certain=True)
     reach = _quantile(1.0 - alpha, found.df)
     needed = None
     if estimate:

@@ -108,10 +108,14 @@ class Interval(NamedTuple):
 
 
 class NoInterval(NamedTuple):
-    """Why there is no interval, in a few words; ``estimate`` is what it would have been about."""
+    """Why there is no interval, in a few words; ``estimate`` is what it would have been about.
+
+    ``certain``: no row differs from another, so that chance has no part in the estimate.
+    """
 
     reason: str
     estimate: float | None = None
+    certain: bool = False
 
 
 class Result(NamedTuple):

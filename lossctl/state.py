@@ -179,30 +179,39 @@ def summarise_groups(
     widest = max((len(task.columns.pred) for task in tasks.values()), default=1)
     step = max(1, SLICE // max(1, widest))
     group = 0
+
+    def add(index: int, group: int, piece: Scores) -> None:
+        key = (index, group)
+        if key in states:
+            found = _summary_of(tasks[index], plan, piece, states[key], foci[key])
+            states[key] += found
+
     for start in range(0, batch.size, step):
         stop = min(start + step, batch.size)
         rows = batch.part(start, stop)
-        scores = {index: score(task, rows) for index, task in tasks.items()}
+        whole = edges[group] >= stop
+        scores = {}
+        for index, task in tasks.items():
+            scores[index] = score(task, rows)
+            if whole:  # the losses are summed while they are near in the cache
+                add(index, group, scores[index])
         slopes = {index: cache(found.slope) for index, found in scores.items()}
         first = start
         while first < stop:
             end = min(edges[group], stop)
-            pieces = []
-            for index, task in tasks.items():
-                piece = scores[index]
-                if piece.touched != NOTHING:
+            pieces = scores
+            if not whole:
+                pieces = {
                     # what was touched is counted, and left out, in the group's own rows
-                    piece = (
-                        piece if end - first == rows.size else score(task, batch.part(first, end))
-                    )
-                elif end - first < rows.size:
-                    piece = _piece(piece, slopes[index], first - start, end - start)
-                pieces.append(piece)
-                key = (index, group)
-                if key in states:
-                    states[key] += _summary_of(task, plan, piece, states[key], foci[key])
+                    index: score(task, batch.part(first, end))
+                    if scores[index].touched != NOTHING
+                    else _piece(scores[index], slopes[index], first - start, end - start)
+                    for index, task in tasks.items()
+                }
+                for index, piece in pieces.items():
+                    add(index, group, piece)
             for name, probe in probes.items():
-                part = probe.look(pieces)
+                part = probe.look(list(pieces.values()))
                 known = parts.get((name, group))
                 parts[name, group] = part if known is None else known + part
             first = end

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
+PENDING = 1 << 18
 LIMIT = 1 << 20
 CUBIC_ONE = 1 << SCALE_BITS + CUBIC_SHIFT
 SHIFT = 44  # sign, exponent and 8 bits of the mantissa make a bin
@@ -140,7 +141,10 @@ class Rows(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Kept:
-    """Rows while they are few, beyond that their weight and the digest of every column."""
+    """Rows while they are few, beyond that their weight and the digest of every column.
+
+    A digest costs as much for few rows as for many: rows wait for it until there are ``PENDING``.
+    """
 
     count: int = 0
     rows: tuple[Rows, ...] = ()
@@ -152,10 +156,16 @@ class Kept:
         if not self.count or not other.count:
             return self if self.count else other
         count = self.count + other.count
-        if count <= LIMIT:
-            return Kept(count, self.rows + other.rows, (), self.digester)
-        pairs = zip(self._digested(), other._digested(), strict=True)
-        return Kept(count, (), tuple(a + b for a, b in pairs), self.digester)
+        digests = _both(self.digests, other.digests)
+        joined = Kept(count, self.rows + other.rows, digests, self.digester)
+        if count <= LIMIT or sum(len(rows.columns[0]) for rows in joined.rows) < PENDING:
+            return joined
+        return Kept(count, (), joined.digested(), self.digester)
+
+    @property
+    def whole(self) -> bool:
+        """Whether every row is still there."""
+        return self.count <= LIMIT
 
     @staticmethod
     def of(columns: tuple[Floats, ...], w: Floats | None, digester: Digester) -> Kept:
@@ -164,15 +174,16 @@ class Kept:
             counts = w > 0.0
             columns, w = tuple(column[counts] for column in columns), w[counts]
         kept = Kept(len(columns[0]), (Rows(columns, w),), (), digester)
-        return kept if kept.count <= LIMIT else Kept(kept.count, (), kept._digested(), digester)
+        return kept if kept.count <= LIMIT else Kept(kept.count, (), kept.digested(), digester)
 
-    def _digested(self) -> tuple[Digest, ...]:
+    def digested(self) -> tuple[Digest, ...]:
+        """Return the digests of all rows, those that still wait for it too."""
         if not self.rows:
             return self.digests
         assert self.digester is not None
         y, w = self.all()
         weight = ExactSum(len(y[0]) * ONE) if w is None else total(w)
-        return (weight, *(self.digester(column, w) for column in y))
+        return _both(self.digests, (weight, *(self.digester(column, w) for column in y)))
 
     def all(self) -> Rows:
         """Return the rows in one piece."""
@@ -182,6 +193,10 @@ class Kept:
         )
         weights = [rows.weight for rows in self.rows if rows.weight is not None]
         return Rows(y, np.concatenate(weights) if weights else None)
+
+
+def _both(a: tuple[Digest, ...], b: tuple[Digest, ...]) -> tuple[Digest, ...]:
+    return tuple(x + y for x, y in zip(a, b, strict=True)) if a and b else a or b
 
 
 class Bin(NamedTuple):

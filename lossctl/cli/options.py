@@ -144,6 +144,9 @@ Method = Annotated[
         "to 1,048,576 rows, which are kept in memory).",
     ),
 ]
+TruthFile = Annotated[list[str] | None, typer.Option("--truth", metavar="FILE")]
+Key = Annotated[list[str] | None, typer.Option("--key", metavar="COL")]
+ByPosition = Annotated[bool, typer.Option("--by-position")]
 Level = Annotated[
     float | None,
     typer.Option(

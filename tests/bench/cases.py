@@ -119,6 +119,13 @@ def pairs(name: str, data: Dataset, pairs: dict[str, tuple[str, ...]], mse: str)
     return Case(f"losses-{name}", what, (reference, *others), judgements, rounds=3)
 
 
+FULL = Contender(
+    "--json",
+    ("{python}", "-m", "lossctl", "eval", "mse", "{file}", "--json"),
+    PLAIN_10,
+    answer="json",
+)
+
 CASES = (
     Case(
         "startup",
@@ -189,12 +196,7 @@ CASES = (
         "full",
         "the full report with gradients, quantiles and worst rows, beside -q",
         (
-            Contender(
-                "--json",
-                ("{python}", "-m", "lossctl", "eval", "mse", "{file}", "--json"),
-                PLAIN_10,
-                answer="json",
-            ),
+            FULL,
             lossctl_eval(PLAIN_10, name="-q"),
         ),
         (Judgement("--json", "-q", 1.6, 1.25),),
@@ -268,6 +270,39 @@ CASES = (
         (versus("numpy", 2.0, 1.0),),
         rounds=9,
         array_rows=50 * MILLION,
+    ),
+    Case(
+        "check",
+        "check with twenty checks of one file and all guards, beside one full report of it",
+        (
+            Contender(
+                "20 checks",
+                ("{python}", "{peers}/check_twenty.py", "{file}", "{out}"),
+                PLAIN_10,
+                answer="none",
+            ),
+            FULL,
+        ),
+        (Judgement("20 checks", "--json", 2.5),),
+        rounds=5,
+    ),
+    Case(
+        "compare",
+        "compare mse of two columns with interval, t test and guards, beside one full report",
+        (
+            Contender(
+                "compare",
+                (
+                    *("{python}", "-m", "lossctl", "compare", "mse", "{file}"),
+                    *("-p", "id", "-p", "yhat", "--json", "-o", "/dev/null"),
+                ),
+                PLAIN_10,
+                answer="none",
+            ),
+            FULL,
+        ),
+        (Judgement("compare", "--json", 1.5),),
+        rounds=5,
     ),
     catalogue(
         "real",
