@@ -36,6 +36,7 @@ ONE = 1 << SCALE_BITS  # 1 in those units
 CUBIC_SHIFT = 1074  # … and of three, with this many bits more
 SLICE = 1 << 16  # numbers a round may sum without rounding, at KEPT_BITS each: 36 + 16 ≤ 52
 KEPT_BITS = 36
+GROUPED = 1 << 18  # numbers of a slice that is summed by groups, at 34 bits each
 HUGE = 2.0**900  # above it σ could overflow; a slice that reaches it is scaled down first
 TINY = 2.0**-700  # below it, a number would lose bits when scaled down, and is kept apart
 SCALED = 200  # … by this power of two
@@ -190,15 +191,16 @@ def grouped_units(x: Floats, codes: NDArray[np.intp], groups: int) -> list[int]:
     """Return the exact sum of each group of a finite array, as whole units of 2⁻²¹⁴⁸.
 
     ``codes`` are the group numbers, 0 to groups − 1. A group's partial sums are as free of
-    rounding as the whole slice's, so ``np.bincount`` adds them exactly.
+    rounding as the whole slice's, so ``np.bincount`` adds them exactly. Slices are long, for each
+    costs a step of the interpreter a group.
     """
     sums = [0] * groups
-    for start in range(0, len(x), SLICE):
-        part = codes[start : start + SLICE]
-        for rounded, scale in _rounds(x[start : start + SLICE]):
-            for code, value in enumerate(np.bincount(part, weights=rounded, minlength=groups)):
-                if value != 0.0:
-                    sums[code] += _whole(float(value), scale)
+    for start in range(0, len(x), GROUPED):
+        part = codes[start : start + GROUPED]
+        for rounded, scale in _rounds(x[start : start + GROUPED]):
+            found = np.bincount(part, weights=rounded, minlength=groups)
+            for code in np.flatnonzero(found).tolist():
+                sums[code] += _whole(float(found[code]), scale)
     return sums
 
 
@@ -251,7 +253,7 @@ def _whole(value: float, scale: int) -> int:
 
 
 def _rounds(x: Floats) -> Iterator[tuple[Floats, int]]:
-    """Yield arrays that add up to the finite slice x and whose own sums do not round.
+    """Yield arrays that add up to the finite slice x (≤ 2¹⁸) and whose own sums do not round.
 
     Each comes with a power of two that it is to be multiplied by.
     """
@@ -268,10 +270,15 @@ def _rounds(x: Floats) -> Iterator[tuple[Floats, int]]:
         x = x * 2.0**-SCALED
         largest *= 2.0**-SCALED
     exponent = math.frexp(largest)[1]
-    rounded, own = _scratch.rounded[: len(x)], _scratch.rest[: len(x)]
+    if len(x) <= SLICE:
+        kept_bits = KEPT_BITS
+        rounded, own = _scratch.rounded[: len(x)], _scratch.rest[: len(x)]
+    else:
+        kept_bits = 52 - (len(x) - 1).bit_length()
+        rounded, own = np.empty(len(x)), np.empty(len(x))
     rest = x
     while True:
-        unit = max(exponent - KEPT_BITS, -1074)
+        unit = max(exponent - kept_bits, -1074)
         sigma = math.ldexp(1.5, 52 + unit)  # numbers near it are multiples of 2^unit
         np.add(rest, sigma, out=rounded)
         np.subtract(rounded, sigma, out=rounded)

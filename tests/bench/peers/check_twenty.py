@@ -3,10 +3,11 @@
 import os
 import sys
 
+LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 LOSSES = (
-    *("mse", "mae", "rmse", "huber", "smooth_l1", "pseudo_huber", "log_cosh", "cauchy"),
-    *("epsilon_insensitive", "quantile:q=0.1", "quantile:q=0.9", "expectile:q=0.9"),
-    *("smape", "wape", "max_error", "huber:delta=2", "huber:delta=5", "r2", "mse", "mae"),
+    *("mse", "rmse", "mae", "mean_bias", "max_error", "r2", "wape", "smape", "cauchy"),
+    *("huber", "smooth_l1", "log_cosh", "epsilon_insensitive"),
+    *(f"quantile:q={level}" for level in LEVELS),
 )
 
 data, config = sys.argv[1:]
