@@ -102,7 +102,7 @@ def of_comparison(report: CompareReport, look: Look) -> str:
 
 def of_check(report: CheckReport, look: Look) -> str:
     """Return a line for every check and group, then what is to be known of those that failed."""
-    from lossctl.renderers.check import heading
+    from lossctl.renderers.check import heading, why
 
     head = ["gate", "check", "group", "value", "interval", "baseline", "rule", "n"]
     rows = [row for check in report.checks for row in _lines(check, look)]
@@ -110,7 +110,7 @@ def of_check(report: CheckReport, look: Look) -> str:
     for check in report.checks:
         if check.verdict is not Verdict.PASS:
             place = escape(f"{check.place[0]}:{check.place[1]}")
-            said = f"**{word(check.verdict)}** {escape(check.name)}: {escape(check.message)}"
+            said = f"**{word(check.verdict)}** {escape(check.name)}: {escape(why(check))}"
             parts.append(f"{said} ({place})\n")
             parts += ["".join(map(_guard_line, check.guards))]
             if check.worst:
