@@ -91,7 +91,8 @@ def _table(report: CompareReport, look: Look) -> str:
             parts += [_groups(groups, several, look), *_failed(groups)]
         parts += [table for found in of_loss for table in _rows(found, files, look)]
     parts += [guard_line(guard) for guard in report.guards]
-    parts.append(Text(printable_line(report.signature), style="dim"))
+    if report.signature:
+        parts.append(Text(printable_line(report.signature), style="dim"))
     return printed(parts, look)
 
 

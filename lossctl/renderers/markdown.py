@@ -80,7 +80,8 @@ def of_comparison(report: CompareReport, look: Look) -> str:
         for compared in found
     ]
     # No line begins with text from the input: it could be a list there, or a command.
-    parts = [f"Compared: {escape(heading(report))}\n", table(head, rows, left=2 + len(groups))]
+    parts = [f"Compared: {escape(heading(report))}\n"]
+    parts += [table(head, rows, left=2 + len(groups))] if rows else []
     said = [_gate_line(compared) for compared in found if compared.gate]
     said += [_guard_line(guard) for guard in report.guards]
     said += [
@@ -97,7 +98,9 @@ def of_comparison(report: CompareReport, look: Look) -> str:
                 )
                 if rows_moved
             ]
-    return "\n".join([*filter(None, parts), f"Signature: {escape(report.signature)}\n"])
+    if report.signature:
+        parts.append(f"Signature: {escape(report.signature)}\n")
+    return "\n".join(filter(None, parts))
 
 
 def of_check(report: CheckReport, look: Look) -> str:
@@ -106,7 +109,8 @@ def of_check(report: CheckReport, look: Look) -> str:
 
     head = ["gate", "check", "group", "value", "interval", "baseline", "rule", "n"]
     rows = [row for check in report.checks for row in _lines(check, look)]
-    parts = [f"Checks of {escape(heading(report))}\n", table(head, rows, left=3)]
+    parts = [f"Checks of {escape(heading(report))}\n"]
+    parts += [table(head, rows, left=3)] if rows else []
     for check in report.checks:
         if check.verdict is not Verdict.PASS:
             place = escape(f"{check.place[0]}:{check.place[1]}")

@@ -198,6 +198,27 @@ def test_what_a_comparison_has_not_is_not_shown() -> None:
     assert "detectable  245 at 80 % power" in compare.render(records.comparison(), "table", LOOK)
 
 
+def test_a_guard_may_be_all_there_is() -> None:
+    guard = Guard("no-rows", "there are no rows to compare")
+    bare = replace(records.comparison(guards=(guard,), signature="", rows=0), comparisons=())
+    text = compare.render(bare, "table", LOOK)
+    assert text.splitlines() == [
+        "old.csv → new.csv: 0 rows",
+        "",
+        "FAIL  guard no-rows: there are no rows to compare",
+    ]
+    page = compare.render(bare, "markdown", LOOK)
+    assert page == (
+        "Compared: old.csv → new.csv: 0 rows\n\n"
+        "- **FAIL** guard no-rows: there are no rows to compare\n"
+    )
+    (suite,) = read_junit(compare.render(bare, "junit", LOOK))
+    assert suite.attrib["failures"] == "1"
+    assert read_commands(compare.render(bare, "github", LOOK)) == [
+        ("error", {"title": "guard no-rows: fail"}, "there are no rows to compare")
+    ]
+
+
 def test_losses_of_other_columns_name_them() -> None:
     other = {"y": ["y"], "baseline": ["a"], "candidate": ["b"], "weight": "w"}
     both = records.comparison(records.compared(), records.compared(columns=other))
