@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import xmlschema
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from rich.cells import cell_len
@@ -198,6 +198,14 @@ def test_what_a_comparison_has_not_is_not_shown() -> None:
     assert "detectable  245 at 80 % power" in compare.render(records.comparison(), "table", LOOK)
 
 
+def test_groups_without_a_whole_say_what_is_tested() -> None:
+    groups = records.grouped().comparisons[1:]
+    text = compare.render(records.comparison(*groups), "table", LOOK)
+    assert text.count("  hypothesis  H₀: the candidate is worse") == 1
+    whole = compare.render(records.grouped(), "table", LOOK)
+    assert whole.count("  hypothesis  ") == 1
+
+
 def test_a_guard_may_be_all_there_is() -> None:
     guard = Guard("no-rows", "there are no rows to compare")
     bare = replace(records.comparison(guards=(guard,), signature="", rows=0), comparisons=())
@@ -301,7 +309,7 @@ def test_narrow_terminals_lose_what_matters_least() -> None:
         for width in (48, 66, 90, 200)
     }
     assert heads[48][3:] == ["difference", "gate"]
-    assert heads[66][3:] == ["candidate", "difference", "gate"]
+    assert heads[66][3:] == ["candidate", "difference", "n", "gate"]
     assert heads[90][3:] == ["baseline", "candidate", "difference", "interval", "gate"]
     wide = " ".join(heads[200][3:])
     assert wide == (
@@ -353,6 +361,7 @@ def test_metrics_are_plain_numbers_by_name(run: Run) -> None:
     }
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["a", "a (2)", "a (2) (2)", "b"]), max_size=8))
 def test_no_name_is_given_twice(names: list[str]) -> None:
     found = distinct(names)
@@ -721,6 +730,7 @@ RENDERED: list[tuple[str, Callable[[str, str], str]]] = [
     ("check", lambda text, form: check.render(hostile_checks(text), form, LOOK)),
     ("report", lambda text, form: hostile_eval(text, form)),
 ]
+unhurried = settings(deadline=None)  # the machine may be busy
 kinds = pytest.mark.parametrize("render", [r for _, r in RENDERED], ids=[n for n, _ in RENDERED])
 
 
@@ -734,12 +744,14 @@ def hostile_eval(text: str, form: str) -> str:
 
 
 @kinds
+@unhurried
 @given(text=nasty)
 def test_hostile_text_is_only_text_in_tables(render: Any, text: str) -> None:
     assert shown_safely(render(text, "table"))
 
 
 @kinds
+@unhurried
 @given(text=nasty)
 def test_hostile_text_is_only_text_in_junit(render: Any, text: str) -> None:
     found = render(text, "junit")
@@ -750,6 +762,7 @@ def test_hostile_text_is_only_text_in_junit(render: Any, text: str) -> None:
 
 
 @kinds
+@unhurried
 @given(text=nasty)
 def test_hostile_text_is_only_text_on_github(render: Any, text: str) -> None:
     found = render(text, "github")
@@ -766,6 +779,7 @@ def test_hostile_text_is_only_text_on_github(render: Any, text: str) -> None:
 
 
 @kinds
+@unhurried
 @given(text=nasty)
 def test_hostile_text_is_only_text_in_markdown(render: Any, text: str) -> None:
     found = render(text, "markdown")
@@ -778,6 +792,7 @@ def test_hostile_text_is_only_text_in_markdown(render: Any, text: str) -> None:
 
 
 @kinds
+@unhurried
 @given(text=nasty)
 def test_hostile_text_is_only_text_in_json(render: Any, text: str) -> None:
     found = render(text, "json")
@@ -785,6 +800,7 @@ def test_hostile_text_is_only_text_in_json(render: Any, text: str) -> None:
     assert "\n::" not in found
 
 
+@unhurried
 @given(text=nasty)
 def test_a_summary_holds_no_markup_from_files(text: str) -> None:
     for page in (
