@@ -18,9 +18,9 @@ def command(
         ),
     ] = "report",
 ) -> None:
-    """Print the JSON Schema that the output of 'eval --json' follows, or that of another command.
+    """Print the JSON Schema that the output of 'eval --json' follows.
 
-    lossctl schema check
+    lossctl schema check > check.schema.json
     """
     import json
 

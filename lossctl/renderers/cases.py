@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from lossctl.naming import distinct, group_label, labels
-from lossctl.renderers.check import decisive
+from lossctl.renderers.check import why
 from lossctl.renderers.look import printable
 from lossctl.renderers.words import gate_text, interval_text
 from lossctl.verdicts import Verdict
@@ -118,13 +118,11 @@ def of_check(report: CheckReport, look: Look) -> Suite:
 
 
 def _checked(name: str, check: Check, look: Look) -> Case:
-    line = decisive(check)
-    found = "" if line is None else gate_text(line.gate)
     details = [*_lines(check, look), *(f"guard {x.name}: {x.text}" for x in check.guards)]
     return Case(
         name,
         check.verdict,
-        check.message or found or check.spec,
+        why(check),
         (*details, *check.notes, *filter(None, [check.signature])),
         tuple(_worst(row, look) for row in check.worst),
         check.place,

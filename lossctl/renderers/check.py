@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lossctl.naming import group_label
 from lossctl.renderers.look import printable, printable_line
-from lossctl.renderers.words import ends, gate_text, verdict_text, word
+from lossctl.renderers.words import ends, gate_text, verdict_text, with_rows, word
 from lossctl.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -71,6 +71,14 @@ def decisive(check: Check) -> Line | None:
     )
 
 
+def why(check: Check) -> str:
+    """Return in one line why a check ended as it did, and what would decide it if nothing has."""
+    line = decisive(check)
+    if not check.message:
+        return check.spec if line is None else gate_text(line.gate)
+    return check.message if line is None else with_rows(check.message, line.gate)
+
+
 def _overview(checks: Sequence[Check], look: Look) -> Table:
     from lossctl.renderers.table import fitted, short
 
@@ -96,23 +104,23 @@ def _failed(check: Check, look: Look) -> list[Table | Text]:
     from lossctl.renderers.table import worst_rows
 
     place = printable(f"  ({check.place[0]}:{check.place[1]})")
-    why = printable(f": {check.message}") if check.message else ""
-    title = ("  ", (printable(check.name), "bold"), why, (place, "dim"))
+    name = (printable(check.name), "bold")
+    title = ("  ", name, printable(f": {why(check)}"), (place, "dim"))
     told = Text.assemble(verdict_text(check.verdict), *title)
     for guard in check.guards:
         told.append(f"\n  {printable(f'guard {guard.name}: {guard.text}')}")
     parts: list[Table | Text] = [told]
     beyond = [line for line in check.lines if line.gate.verdict is not Verdict.PASS]
     if beyond and (len(check.lines) > 1 or beyond[0].interval is not None):
-        parts.append(_beyond(beyond, look))
+        parts.append(_beyond(beyond, len(check.lines) > 1, look))
     if check.worst:
         several = len({row.file for row in check.worst}) > 1 or len(check.files) > 1
         parts.append(worst_rows(f"worst by {printable(check.spec)}", check.worst, several, look))
     return parts
 
 
-def _beyond(lines: Sequence[Line], look: Look) -> Table:
-    """Return the groups whose gate did not hold."""
+def _beyond(lines: Sequence[Line], several: bool, look: Look) -> Table:
+    """Return the groups whose gate did not hold; ``several``: not all was said in one line."""
     from lossctl.renderers.table import fitted, short
 
     names = list(dict.fromkeys(name for line in lines for name in line.group or {}))
@@ -127,7 +135,8 @@ def _beyond(lines: Sequence[Line], look: Look) -> Table:
         "baseline": [look.number(line.baseline) for line in lines],
         "interval": [ends(line.interval, look) for line in lines],
         "n": [str(line.n) for line in lines],
-        "found": [printable(gate_text(line.gate)) for line in lines],
     }
     shown = {name: cells for name, cells in columns.items() if set(cells) != {"–"}}
+    if several:
+        shown["found"] = [printable(gate_text(line.gate)) for line in lines]
     return fitted(fixed, shown, ("found", "n", "interval", "baseline"), look)

@@ -89,9 +89,12 @@ def _table(report: CompareReport, look: Look) -> str:
         groups = [found for found in of_loss if found.group is not None]
         if groups:
             parts += [_groups(groups, several, look), *_failed(groups)]
+            if len(groups) == len(of_loss):
+                parts.append(_hypotheses(groups, look))
         parts += [table for found in of_loss for table in _rows(found, files, look)]
     parts += [guard_line(guard) for guard in report.guards]
-    parts.append(Text(printable_line(report.signature), style="dim"))
+    if report.signature:
+        parts.append(Text(printable_line(report.signature), style="dim"))
     return printed(parts, look)
 
 
@@ -203,6 +206,14 @@ def _failed(groups: Sequence[Comparison]) -> list[Text]:
             told = printable(f" {gate.rule}: {gate_text(gate)}")
             lines.append(Text.assemble(verdict_text(gate.verdict), f" {group_name(found)}{told}"))
     return [Text("\n").join(lines)] if lines else []
+
+
+def _hypotheses(groups: Sequence[Comparison], look: Look) -> Text:
+    """Return what is tested, where no block of all rows has said it."""
+    from rich.text import Text
+
+    lines = dict.fromkeys(_hanging("hypothesis", found.hypothesis, look.width) for found in groups)
+    return Text("".join(lines).removeprefix("\n"))
 
 
 def _rows(found: Comparison, files: bool, look: Look) -> list[Table]:

@@ -32,7 +32,7 @@ def render(suite: Suite) -> str:
         f'<testsuite name="{_text(suite.title)}" {counts} skipped="0" time="0">',
         "<properties>",
         *(
-            f'<property name="{_text(key)}" value="{number!r}"/>'
+            f'<property name="{_text(key)}" value="{float(number)!r}"/>'
             for key, number in suite.metrics.items()
         ),
         "</properties>",

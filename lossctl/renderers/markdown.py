@@ -79,10 +79,14 @@ def of_comparison(report: CompareReport, look: Look) -> str:
         ]
         for compared in found
     ]
-    parts = [f"{escape(heading(report))}\n", table(head, rows, left=2 + len(groups))]
+    # No line begins with text from the input: it could be a list there, or a command.
+    parts = [f"Compared: {escape(heading(report))}\n"]
+    parts += [table(head, rows, left=2 + len(groups))] if rows else []
     said = [_gate_line(compared) for compared in found if compared.gate]
     said += [_guard_line(guard) for guard in report.guards]
-    said += [f"- {escape(line)}\n" for line in dict.fromkeys(x.hypothesis for x in found)]
+    said += [
+        f"- Hypothesis: {escape(line)}\n" for line in dict.fromkeys(x.hypothesis for x in found)
+    ]
     parts.append("".join(said))
     for compared in found:
         if compared.group is None:
@@ -94,20 +98,23 @@ def of_comparison(report: CompareReport, look: Look) -> str:
                 )
                 if rows_moved
             ]
-    return "\n".join([*filter(None, parts), f"{escape(report.signature)}\n"])
+    if report.signature:
+        parts.append(f"Signature: {escape(report.signature)}\n")
+    return "\n".join(filter(None, parts))
 
 
 def of_check(report: CheckReport, look: Look) -> str:
     """Return a line for every check and group, then what is to be known of those that failed."""
-    from lossctl.renderers.check import heading
+    from lossctl.renderers.check import heading, why
 
     head = ["gate", "check", "group", "value", "interval", "baseline", "rule", "n"]
     rows = [row for check in report.checks for row in _lines(check, look)]
-    parts = [f"{escape(heading(report))}\n", table(head, rows, left=3)]
+    parts = [f"Checks of {escape(heading(report))}\n"]
+    parts += [table(head, rows, left=3)] if rows else []
     for check in report.checks:
         if check.verdict is not Verdict.PASS:
             place = escape(f"{check.place[0]}:{check.place[1]}")
-            said = f"**{word(check.verdict)}** {escape(check.name)}: {escape(check.message)}"
+            said = f"**{word(check.verdict)}** {escape(check.name)}: {escape(why(check))}"
             parts.append(f"{said} ({place})\n")
             parts += ["".join(map(_guard_line, check.guards))]
             if check.worst:

@@ -272,13 +272,21 @@ def fitted(
 def narrowed(
     columns: Mapping[str, Sequence[str | Text]], expendable: Sequence[str], room: int
 ) -> dict[str, Sequence[str | Text]]:
-    """Return the columns without as many of the expendable ones, in order, as have to go."""
-    kept = dict(columns)
-    for name in ("", *expendable):
-        kept.pop(name, None)
-        if sum(_widest(head, cells) + GAP for head, cells in kept.items()) <= room:
+    """Return the columns without those that have to go: the first of the expendable ones first.
+
+    One that is narrow comes back where a wide one of more weight has made room and is gone itself.
+    """
+    widths = {name: _widest(name, cells) + GAP for name, cells in columns.items()}
+    gone: list[str] = []
+    for name in expendable:
+        if sum(widths.values()) - sum(widths[other] for other in gone) <= room:
             break
-    return kept
+        gone += [name] if name in columns else []
+    for name in reversed(gone):
+        rest = [other for other in gone if other != name]
+        if sum(widths.values()) - sum(widths[other] for other in rest) <= room:
+            gone = rest
+    return {name: cells for name, cells in columns.items() if name not in gone}
 
 
 def _widest(head: str, cells: Sequence[str | Text]) -> int:

@@ -39,8 +39,13 @@ def verdict_text(verdict: Verdict | None) -> Text:
 
 def gate_text(gate: Gate) -> str:
     """Return what was found, and how many rows would decide what is not decided."""
-    more = f" (about {gate.rows_to_decide} rows would decide it)" if gate.rows_to_decide else ""
-    return f"{gate.text or gate.rule}{more}"
+    return with_rows(gate.text or gate.rule, gate)
+
+
+def with_rows(text: str, gate: Gate) -> str:
+    """Return a text about a gate, and how many rows would decide it where these do not."""
+    rows = gate.rows_to_decide
+    return f"{text} (about {rows} rows would decide it)" if rows else text
 
 
 def interval_text(interval: Interval, look: Look) -> str:

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from jsonschema import Draft202012Validator
 
-from lossctl.schema import REPORT
+from lossctl.schema import REPORT, SCHEMAS
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "sample_data"
@@ -119,8 +119,8 @@ def strict_json(text: str) -> Any:
 
 @functools.cache
 def validator(closed: bool, part: str = "report") -> Draft202012Validator:
-    """Return the published schema; ``closed``: without the freedom to add fields."""
-    schema = copy.deepcopy(REPORT)
+    """Return a published schema; ``closed``: without the freedom to add fields."""
+    schema = copy.deepcopy(SCHEMAS.get(part, REPORT))
     if closed:
         _close(schema)
     if part == "result":

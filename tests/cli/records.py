@@ -35,7 +35,10 @@ CLUSTERED = INTERVAL._replace(
 PASSED = Gate("no worse than 1%", Verdict.PASS, "4.64 % better", 0.05, -168.0)
 FAILED = Gate("no worse than 1%", Verdict.FAIL, "12.3 % worse than the baseline", 0.05, 310.0)
 OPEN = Gate("no worse than 1%", Verdict.INCONCLUSIVE, "may be 2 % worse", 0.05, 21.0, 1234)
-HYPOTHESIS = "H₀: the candidate is worse by 1 % or more; it is rejected where the bound is below 0"
+HYPOTHESIS = (
+    "H₀: the candidate is worse than the baseline by 1 % or more; "
+    "it is rejected where the bound is below 0"
+)
 
 
 def moved(row: int, **changes: Any) -> Moved:

@@ -50,13 +50,15 @@ HOSTILE = [
     "# title",
     "##[error]boom",
     "##vso[task.complete result=Failed;]",
+    "##teamcity[testFailed name='x']",
+    "$\\frac{1}{2}$",
 ]
 
 
 def printable(text: str) -> str:
     """Return the text as it may be shown: one visible mark for what is not printable."""
     shown = "".join(char if char.isprintable() else "�" for char in text)
-    return re.sub(r"##(?=(vso)?\[)", "#�", shown)
+    return re.sub(r"##(?=(vso|teamcity)?\[)", "#�", shown)
 
 
 def csv_text(rows: list[list[str]]) -> str:
@@ -291,7 +293,7 @@ def test_long_names_are_cut_and_numbers_are_not(run: Run, write: Write) -> None:
 
 def shown_safely(text: str) -> bool:
     """Whether a terminal would only print it, and a CI service only keep it."""
-    commands = re.search(r"##\[|##vso\[|^\s*::", text, re.MULTILINE)
+    commands = re.search(r"##(vso|teamcity)?\[|^\s*::", text, re.MULTILINE)
     return commands is None and all(char == "\n" or char.isprintable() for char in text)
 
 
