@@ -25,6 +25,7 @@ from lossctl.exact import ONE, ExactSum, product_total, ratio, root_ratio
 from lossctl.exact import total as sum_of
 from lossctl.losses.bound import reduce_outputs
 from lossctl.losses.rows import row_sum
+from lossctl.quantiles import rank_of
 from lossctl.report import Floor
 from lossctl.scoring import Scores, Touched
 from lossctl.state import sums_of
@@ -93,7 +94,8 @@ class ConstantOf(NamedTuple):
             columns = tuple(np.log1p(column) for column in columns)
         if kind == "deviance":
             generator = _generator(self.task, self.constant)
-            return Kept.of(columns, w, partial(Generated.of, generator=generator))
+            digester = partial(Generated.of, generator=generator)
+            return Kept.of(columns, w, digester)
         if kind in ("quantiles", "relative_quantiles"):
             relative = kind == "relative_quantiles"
             return Kept.of(columns, w, _relative_bins if relative else Bins.of)
@@ -354,16 +356,18 @@ def _quantiles(task: Task, constant: Constant, part: Kept) -> _Found | None:
     return _Found(_constants(constants), _value(task, losses), True)
 
 
-def quantiles_of(y: Floats, w: Floats | None, levels: Sequence[float]) -> list[float]:
+def quantiles_of(y: Floats, w: Floats | None, levels: Sequence[float | Fraction]) -> list[float]:
     """Return the smallest y that at least a share of the weight does not exceed, for each level."""
+    if w is None:
+        y = np.sort(y)
+        return [float(y[rank_of(level, len(y))]) for level in levels]
     order = np.argsort(y, kind="stable")
-    y = y[order]
-    w = None if w is None else w[order]
-    whole = len(y) if w is None else sum_of(w).units
+    y, weight = y[order], w[order]
 
     def below(count: int) -> Fraction:
-        return Fraction(count if w is None else sum_of(w[:count]).units)
+        return Fraction(sum_of(weight[:count]).units)
 
+    whole = below(len(y))
     places = [bisect_left(range(1, len(y)), Fraction(q) * whole, key=below) for q in levels]
     return [float(y[place]) for place in places]
 

@@ -225,7 +225,7 @@ class Bins:
         rows = map(Bin, weights, beyond)
         return Bins(dict(zip(names.tolist(), rows, strict=True)))
 
-    def least(self, levels: Sequence[float]) -> list[tuple[float, Fraction]]:
+    def least(self, levels: Sequence[float | Fraction]) -> list[tuple[float, Fraction]]:
         """Return, for each level, the bin edge of the least quantile loss, and Σwρ there."""
         codes = sorted(self.bins)
         weights = [0, *accumulate(self.bins[code].weight for code in codes)]
