@@ -104,7 +104,7 @@ class ConstantOf(NamedTuple):
 
 
 def probe_of(task: Task, at: int) -> ConstantOf | None:
-    """Return what to look at for the floor of the task that stands at a place; None where it has none."""
+    """Return what to look at for the floor of the task at a place; None where it has none."""
     constant = task.bound.loss.constant_of(len(task.columns.pred))
     if constant is None or task.whole:
         return None
@@ -302,14 +302,14 @@ def _classes(task: Task, constant: Constant, part: Moments) -> _Found:
 
 def _deviance(task: Task, constant: Constant, part: Kept) -> _Found | None:
     """Return the value at the mean; of rows too many to keep, from the mean of the generator."""
-    if part.rows:
+    if part.whole:
         y, w = part.all()
         weight = len(y[0]) * ONE if w is None else sum_of(w).units
         sums = (sum_of(x) if w is None else product_total(w, x) for x in y)
         return _at(task, part, [ratio(units.units, weight) for units in sums])
     generator = _generator(task, constant)
     means, losses = [], []
-    for column in part.digests[1:]:
+    for column in part.digested().digests[1:]:
         assert isinstance(column, Generated)
         mean = ratio(column.first.units, column.weight.units)
         with np.errstate(all="ignore"):
@@ -332,14 +332,16 @@ def _quantiles(task: Task, constant: Constant, part: Kept) -> _Found | None:
     """Return the value at the quantiles; of rows too many to keep, at edges of bins near them."""
     assert constant.of is not None
     levels, factor = constant.of(task.bound.params, len(task.columns.pred))
-    if part.rows:
+    if part.whole:
         y, w = part.all()
         relative = constant.kind == "relative_quantiles"
         pairs = ((x, _relative(x, w) if relative else w) for x in y)
         return _at(task, part, [at for x, v in pairs for at in quantiles_of(x, v, levels)])
-    weight = part.digests[0]
-    columns = [bins for bins in part.digests if isinstance(bins, Bins)]
+    weight, *digests = part.digested().digests
+    columns = [bins for bins in digests if isinstance(bins, Bins)]
     assert isinstance(weight, ExactSum)
+    if any(bins.overflow for bins in columns):
+        return None
     constants: list[float] = []
     losses = []
     divisor = Fraction(weight.units, ONE)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 LIMIT = 1 << 20
+HUGE = 2.0**900  # above it σ could overflow
 CUBIC_ONE = 1 << SCALE_BITS + CUBIC_SHIFT
 SHIFT = 44  # sign, exponent and 8 bits of the mantissa make a bin
 HALF = 22  # a distance within a bin is two halves of so many bits, whose sums do not round
@@ -140,9 +141,13 @@ class Rows(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Kept:
-    """Rows while they are few, beyond that their weight and the digest of every column."""
+    """Rows while they are few; of more, their weight and the digest of every column.
+
+    Rows wait until they are many before they are digested, which is what makes that cheap.
+    """
 
     count: int = 0
+    waiting: int = 0
     rows: tuple[Rows, ...] = ()
     digests: tuple[Digest, ...] = ()
     digester: Digester | None = None
@@ -151,11 +156,14 @@ class Kept:
         """Join two streams; the order does not matter."""
         if not self.count or not other.count:
             return self if self.count else other
-        count = self.count + other.count
-        if count <= LIMIT:
-            return Kept(count, self.rows + other.rows, (), self.digester)
-        pairs = zip(self._digested(), other._digested(), strict=True)
-        return Kept(count, (), tuple(a + b for a, b in pairs), self.digester)
+        joined = Kept(
+            self.count + other.count,
+            self.waiting + other.waiting,
+            self.rows + other.rows,
+            _paired(self.digests, other.digests),
+            self.digester,
+        )
+        return joined if joined.waiting <= LIMIT else joined.digested()
 
     @staticmethod
     def of(columns: tuple[Floats, ...], w: Floats | None, digester: Digester) -> Kept:
@@ -163,25 +171,35 @@ class Kept:
         if w is not None and not w.all():
             counts = w > 0.0
             columns, w = tuple(column[counts] for column in columns), w[counts]
-        kept = Kept(len(columns[0]), (Rows(columns, w),), (), digester)
-        return kept if kept.count <= LIMIT else Kept(kept.count, (), kept._digested(), digester)
+        n = len(columns[0])
+        return Kept(n, n, (Rows(columns, w),), (), digester)
 
-    def _digested(self) -> tuple[Digest, ...]:
+    @property
+    def whole(self) -> bool:
+        """Whether the rows are few enough to be kept."""
+        return self.count <= LIMIT
+
+    def digested(self) -> Kept:
+        """Return the same with no row waiting."""
         if not self.rows:
-            return self.digests
+            return self
         assert self.digester is not None
         y, w = self.all()
         weight = ExactSum(len(y[0]) * ONE) if w is None else total(w)
-        return (weight, *(self.digester(column, w) for column in y))
+        found = (weight, *(self.digester(column, w) for column in y))
+        return Kept(self.count, 0, (), _paired(self.digests, found), self.digester)
 
     def all(self) -> Rows:
-        """Return the rows in one piece."""
-        y = tuple(
-            np.concatenate(parts)
-            for parts in zip(*(rows.columns for rows in self.rows), strict=True)
-        )
+        """Return the rows that wait in one piece."""
+        y = tuple(map(np.concatenate, zip(*(rows.columns for rows in self.rows), strict=True)))
         weights = [rows.weight for rows in self.rows if rows.weight is not None]
         return Rows(y, np.concatenate(weights) if weights else None)
+
+
+def _paired(a: tuple[Digest, ...], b: tuple[Digest, ...]) -> tuple[Digest, ...]:
+    if not a or not b:
+        return a or b
+    return tuple(left + right for left, right in zip(a, b, strict=True))
 
 
 class Bin(NamedTuple):
@@ -193,9 +211,13 @@ class Bin(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Bins:
-    """Bins of a column by their number, which rises with y: −1 − m holds −y of bin m."""
+    """Bins of a column by their number, which rises with y: −1 − m holds −y of bin m.
+
+    ``overflow`` says that a product with a weight is beyond float64: there are no sums then.
+    """
 
     bins: Mapping[int, Bin] = field(default_factory=dict)
+    overflow: bool = False
 
     def __add__(self, other: Bins) -> Bins:
         """Add bin by bin."""
@@ -204,7 +226,7 @@ class Bins:
         for code, found in few.items():
             known = joined.get(code, Bin())
             joined[code] = Bin(known.weight + found.weight, known.beyond + found.beyond)
-        return Bins(joined)
+        return Bins(joined, self.overflow or other.overflow)
 
     @staticmethod
     def of(y: Floats, w: Floats | None) -> Bins:
@@ -220,8 +242,12 @@ class Bins:
         else:
             # |y| less the least magnitude of its bin is exact; its product with w is one float64
             distance = np.abs(y) - ((sizes >> SHIFT) << SHIFT).view(np.float64)
-            weights = grouped_units(w, index, len(names))
-            beyond = grouped_units(w * distance, index, len(names))
+            with np.errstate(over="ignore"):
+                product = w * distance
+            if not np.isfinite(product).all():
+                return Bins(overflow=True)
+            weights = _grouped(w, index, len(names))
+            beyond = _grouped(product, index, len(names))
         rows = map(Bin, weights, beyond)
         return Bins(dict(zip(names.tolist(), rows, strict=True)))
 
@@ -286,6 +312,33 @@ def _compact(codes: Ints) -> tuple[Ints, Ints]:
     index = codes - first
     occurs = np.bincount(index, minlength=span) > 0
     return np.flatnonzero(occurs) + first, (np.cumsum(occurs) - 1)[index]
+
+
+def _grouped(x: Floats, codes: Ints, groups: int) -> list[int]:
+    """Return the exact sum of each group of numbers of 0 or more, in units of 2⁻²¹⁴⁸.
+
+    As ``exact.grouped_units``, for more rows and groups at a time: with fewer bits in a round, the
+    sum of more numbers does not round.
+    """
+    largest = float(x.max())
+    if largest > HUGE:
+        return grouped_units(x, codes, groups)
+    sums = [0] * groups
+    bits = 52 - len(x).bit_length()
+    exponent = math.frexp(largest)[1]
+    rest = x
+    while largest:
+        unit = max(exponent - bits, -1074)
+        sigma = math.ldexp(1.5, 52 + unit)
+        rounded = (rest + sigma) - sigma
+        found = np.bincount(codes, weights=rounded, minlength=groups)
+        for code in np.flatnonzero(found).tolist():
+            sums[code] += int(math.ldexp(float(found[code]), -unit)) << (SCALE_BITS + unit)
+        rest = rest - rounded
+        if not rest.any():
+            break
+        exponent = unit - 1  # |rest| ≤ half a unit
+    return sums
 
 
 def _distances(sizes: Ints, names: Ints, index: Ints) -> list[int]:

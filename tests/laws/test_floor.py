@@ -53,7 +53,10 @@ class Case(NamedTuple):
         found: dict[str, Any] = {}
         texts: dict[str, Text] = {}
         for name, column in zip(columns.y, self.y, strict=True):
-            (texts if isinstance(column, Text) else found)[name] = column
+            if isinstance(column, Text):
+                texts[name] = column
+            else:
+                found[name] = column
         given_ = np.full(len(columns.pred), 0.5) if constants is None else constants
         for name, constant in zip(columns.pred, given_, strict=True):
             found[name] = np.full(n, constant)
