@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 Part = Moments | Range | Kept
 SLICE = 1 << 16  # numbers that the kernel takes at a time
-HUGE = 1.7976931348623157e308
+HUGE, TINY = 1.7976931348623157e308, 5e-324
 
 
 class ConstantOf(NamedTuple):
@@ -183,9 +183,9 @@ def _constants(values: Sequence[float]) -> float | tuple[float, ...]:
 
 def _value(task: Task, means: Sequence[Fraction | float]) -> float:
     """Return L of the mean losses of the outputs."""
-    if not all(math.isfinite(mean) for mean in means):
-        exact = ExactSum(0, 1)
-        return value_of(task, Sums(ExactSum(1), exact))
+    beyond = [x for x in means if isinstance(x, float) and not math.isfinite(x)]
+    if beyond:
+        return value_of(task, Sums(ExactSum(1), sum_of(np.array(beyond))))
     total = sum((Fraction(mean) for mean in means), Fraction())
     if task.form == "elementwise" and not task.rules.outputs_sum:
         total /= len(means)
@@ -265,7 +265,7 @@ def _label(task: Task, constant: Constant, part: Moments) -> _Found:
     for j in range(len(part.first)):
         yes = part.mean(j) * (1 - smoothing) + smoothing / 2
         no = 1 - yes
-        tried = constant.of(params, _float(yes), _float(no))
+        tried = constant.of(params, _share(yes), _share(no))
         labels = np.tile([1.0, 0.0], len(tried))
         costs = task.bound.loss.kernel(labels, np.repeat(tried, 2), **params)[0].tolist()
         means = [_expected(yes, costs[i], no, costs[i + 1]) for i in range(0, len(costs), 2)]
@@ -290,7 +290,7 @@ def _classes(task: Task, constant: Constant, part: Moments) -> _Found:
     if "label_smoothing" in params:
         params["label_smoothing"] = 0.0
     k = len(part.first)
-    shares = np.array([_float(part.mean(j) * (1 - smoothing) + smoothing / k) for j in range(k)])
+    shares = np.array([_share(part.mean(j) * (1 - smoothing) + smoothing / k) for j in range(k)])
     with np.errstate(divide="ignore"):
         tried = constant.of(params, shares)
     labels = np.repeat(shares[np.newaxis], len(tried), axis=0)
@@ -382,7 +382,9 @@ def _relative(y: Floats, w: Floats | None) -> Floats:
 
 
 def _relative_bins(y: Floats, w: Floats | None) -> Bins:
-    return Bins.of(y, _relative(y, w))
+    """Return the bins of y with weights w/|y|; none where one of them is beyond float64."""
+    weight = _relative(y, w)
+    return Bins(overflow=True) if weight.max() == HUGE else Bins.of(y, weight)
 
 
 def _at(task: Task, part: Kept, constants: Sequence[float]) -> _Found:
@@ -408,6 +410,11 @@ def _at(task: Task, part: Kept, constants: Sequence[float]) -> _Found:
 
 def _float(x: Fraction) -> float:
     return ratio(x.numerator, x.denominator)
+
+
+def _share(x: Fraction) -> float:
+    """Return a share, above 0 where it is: what happens must not be ruled out."""
+    return max(_float(x), TINY) if x else 0.0
 
 
 _FOUND: Mapping[ConstantKind, Callable[[Task, Constant, Any], _Found | None]] = {
