@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import accumulate, zip_longest
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 LIMIT = 1 << 20
+PIECES = 256  # of rows that are few, before they are put in one
 HUGE = 2.0**900  # above it σ could overflow
 CUBIC_ONE = 1 << SCALE_BITS + CUBIC_SHIFT
 SHIFT = 44  # sign, exponent and 8 bits of the mantissa make a bin
@@ -163,7 +164,9 @@ class Kept:
             _paired(self.digests, other.digests),
             self.digester,
         )
-        return joined if joined.waiting <= LIMIT else joined.digested()
+        if joined.waiting > LIMIT:
+            return joined.digested()
+        return joined if len(joined.rows) <= PIECES else replace(joined, rows=(joined.all(),))
 
     @staticmethod
     def of(columns: tuple[Floats, ...], w: Floats | None, digester: Digester) -> Kept:
