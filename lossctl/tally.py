@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import accumulate, zip_longest
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
+PENDING = 1 << 20
 LIMIT = 1 << 20
-PIECES = 256  # of rows that are few, before they are put in one
+PIECES = 256  # of kept rows, before they are put in one
 HUGE = 2.0**900  # above it σ could overflow
 CUBIC_ONE = 1 << SCALE_BITS + CUBIC_SHIFT
 SHIFT = 44  # sign, exponent and 8 bits of the mantissa make a bin
@@ -142,13 +143,12 @@ class Rows(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Kept:
-    """Rows while they are few; of more, their weight and the digest of every column.
+    """Rows while they are few, beyond that their weight and the digest of every column.
 
-    Rows wait until they are many before they are digested, which is what makes that cheap.
+    A digest costs as much for few rows as for many: rows wait for it until there are ``PENDING``.
     """
 
     count: int = 0
-    waiting: int = 0
     rows: tuple[Rows, ...] = ()
     digests: tuple[Digest, ...] = ()
     digester: Digester | None = None
@@ -157,16 +157,19 @@ class Kept:
         """Join two streams; the order does not matter."""
         if not self.count or not other.count:
             return self if self.count else other
-        joined = Kept(
-            self.count + other.count,
-            self.waiting + other.waiting,
-            self.rows + other.rows,
-            _paired(self.digests, other.digests),
-            self.digester,
-        )
-        if joined.waiting > LIMIT:
-            return joined.digested()
-        return joined if len(joined.rows) <= PIECES else replace(joined, rows=(joined.all(),))
+        count = self.count + other.count
+        digests = _both(self.digests, other.digests)
+        joined = Kept(count, self.rows + other.rows, digests, self.digester)
+        if count <= LIMIT or sum(len(rows.columns[0]) for rows in joined.rows) < PENDING:
+            if len(joined.rows) <= PIECES:
+                return joined
+            return Kept(count, (joined.all(),), digests, self.digester)
+        return Kept(count, (), joined.digested(), self.digester)
+
+    @property
+    def whole(self) -> bool:
+        """Whether every row is still there."""
+        return self.count <= LIMIT
 
     @staticmethod
     def of(columns: tuple[Floats, ...], w: Floats | None, digester: Digester) -> Kept:
@@ -174,35 +177,30 @@ class Kept:
         if w is not None and not w.all():
             counts = w > 0.0
             columns, w = tuple(column[counts] for column in columns), w[counts]
-        n = len(columns[0])
-        return Kept(n, n, (Rows(columns, w),), (), digester)
+        kept = Kept(len(columns[0]), (Rows(columns, w),), (), digester)
+        return kept if kept.count <= LIMIT else Kept(kept.count, (), kept.digested(), digester)
 
-    @property
-    def whole(self) -> bool:
-        """Whether the rows are few enough to be kept."""
-        return self.count <= LIMIT
-
-    def digested(self) -> Kept:
-        """Return the same with no row waiting."""
+    def digested(self) -> tuple[Digest, ...]:
+        """Return the digests of all rows, those that still wait for it too."""
         if not self.rows:
-            return self
+            return self.digests
         assert self.digester is not None
         y, w = self.all()
         weight = ExactSum(len(y[0]) * ONE) if w is None else total(w)
-        found = (weight, *(self.digester(column, w) for column in y))
-        return Kept(self.count, 0, (), _paired(self.digests, found), self.digester)
+        return _both(self.digests, (weight, *(self.digester(column, w) for column in y)))
 
     def all(self) -> Rows:
-        """Return the rows that wait in one piece."""
-        y = tuple(map(np.concatenate, zip(*(rows.columns for rows in self.rows), strict=True)))
+        """Return the rows in one piece."""
+        y = tuple(
+            np.concatenate(parts)
+            for parts in zip(*(rows.columns for rows in self.rows), strict=True)
+        )
         weights = [rows.weight for rows in self.rows if rows.weight is not None]
         return Rows(y, np.concatenate(weights) if weights else None)
 
 
-def _paired(a: tuple[Digest, ...], b: tuple[Digest, ...]) -> tuple[Digest, ...]:
-    if not a or not b:
-        return a or b
-    return tuple(left + right for left, right in zip(a, b, strict=True))
+def _both(a: tuple[Digest, ...], b: tuple[Digest, ...]) -> tuple[Digest, ...]:
+    return tuple(x + y for x, y in zip(a, b, strict=True)) if a and b else a or b
 
 
 class Bin(NamedTuple):

@@ -307,6 +307,8 @@ def test_any_parts_in_any_order_give_the_same_bits(
     loss: Loss, limit: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lossctl.tally, "LIMIT", limit)
+    monkeypatch.setattr(lossctl.tally, "PENDING", 7)
+    monkeypatch.setattr(lossctl.tally, "PIECES", 3)
     rng = np.random.default_rng(5)
     for case in cases(loss, 2, 3):
         if probe_of(case.task, 0) is None:
