@@ -25,6 +25,7 @@ from lossctl.exact import ONE, ExactSum, product_total, ratio, root_ratio
 from lossctl.exact import total as sum_of
 from lossctl.losses.bound import reduce_outputs
 from lossctl.losses.rows import row_sum
+from lossctl.quantiles import rank_of
 from lossctl.report import Floor
 from lossctl.scoring import Scores, Touched
 from lossctl.state import sums_of
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
 Part = Moments | Range | Kept
 SLICE = 1 << 16  # numbers that the kernel takes at a time
-HUGE = 1.7976931348623157e308
+HUGE, TINY = 1.7976931348623157e308, 5e-324
 
 
 class ConstantOf(NamedTuple):
@@ -93,7 +94,8 @@ class ConstantOf(NamedTuple):
             columns = tuple(np.log1p(column) for column in columns)
         if kind == "deviance":
             generator = _generator(self.task, self.constant)
-            return Kept.of(columns, w, partial(Generated.of, generator=generator))
+            digester = partial(Generated.of, generator=generator)
+            return Kept.of(columns, w, digester)
         if kind in ("quantiles", "relative_quantiles"):
             relative = kind == "relative_quantiles"
             return Kept.of(columns, w, _relative_bins if relative else Bins.of)
@@ -181,9 +183,9 @@ def _constants(values: Sequence[float]) -> float | tuple[float, ...]:
 
 def _value(task: Task, means: Sequence[Fraction | float]) -> float:
     """Return L of the mean losses of the outputs."""
-    if not all(math.isfinite(mean) for mean in means):
-        exact = ExactSum(0, 1)
-        return value_of(task, Sums(ExactSum(1), exact))
+    beyond = [x for x in means if isinstance(x, float) and not math.isfinite(x)]
+    if beyond:
+        return value_of(task, Sums(ExactSum(1), sum_of(np.array(beyond))))
     total = sum((Fraction(mean) for mean in means), Fraction())
     if task.form == "elementwise" and not task.rules.outputs_sum:
         total /= len(means)
@@ -263,7 +265,7 @@ def _label(task: Task, constant: Constant, part: Moments) -> _Found:
     for j in range(len(part.first)):
         yes = part.mean(j) * (1 - smoothing) + smoothing / 2
         no = 1 - yes
-        tried = constant.of(params, _float(yes), _float(no))
+        tried = constant.of(params, _share(yes), _share(no))
         labels = np.tile([1.0, 0.0], len(tried))
         costs = task.bound.loss.kernel(labels, np.repeat(tried, 2), **params)[0].tolist()
         means = [_expected(yes, costs[i], no, costs[i + 1]) for i in range(0, len(costs), 2)]
@@ -288,7 +290,7 @@ def _classes(task: Task, constant: Constant, part: Moments) -> _Found:
     if "label_smoothing" in params:
         params["label_smoothing"] = 0.0
     k = len(part.first)
-    shares = np.array([_float(part.mean(j) * (1 - smoothing) + smoothing / k) for j in range(k)])
+    shares = np.array([_share(part.mean(j) * (1 - smoothing) + smoothing / k) for j in range(k)])
     with np.errstate(divide="ignore"):
         tried = constant.of(params, shares)
     labels = np.repeat(shares[np.newaxis], len(tried), axis=0)
@@ -335,9 +337,11 @@ def _quantiles(task: Task, constant: Constant, part: Kept) -> _Found | None:
         relative = constant.kind == "relative_quantiles"
         pairs = ((x, _relative(x, w) if relative else w) for x in y)
         return _at(task, part, [at for x, v in pairs for at in quantiles_of(x, v, levels)])
-    weight = part.digested()[0]
-    columns = [bins for bins in part.digested() if isinstance(bins, Bins)]
+    weight, *digests = part.digested()
+    columns = [bins for bins in digests if isinstance(bins, Bins)]
     assert isinstance(weight, ExactSum)
+    if any(bins.overflow for bins in columns):
+        return None
     constants: list[float] = []
     losses = []
     divisor = Fraction(weight.units, ONE)
@@ -354,16 +358,18 @@ def _quantiles(task: Task, constant: Constant, part: Kept) -> _Found | None:
     return _Found(_constants(constants), _value(task, losses), True)
 
 
-def quantiles_of(y: Floats, w: Floats | None, levels: Sequence[float]) -> list[float]:
+def quantiles_of(y: Floats, w: Floats | None, levels: Sequence[float | Fraction]) -> list[float]:
     """Return the smallest y that at least a share of the weight does not exceed, for each level."""
+    if w is None:
+        y = np.sort(y)
+        return [float(y[rank_of(level, len(y))]) for level in levels]
     order = np.argsort(y, kind="stable")
-    y = y[order]
-    w = None if w is None else w[order]
-    whole = len(y) if w is None else sum_of(w).units
+    y, weight = y[order], w[order]
 
     def below(count: int) -> Fraction:
-        return Fraction(count if w is None else sum_of(w[:count]).units)
+        return Fraction(sum_of(weight[:count]).units)
 
+    whole = below(len(y))
     places = [bisect_left(range(1, len(y)), Fraction(q) * whole, key=below) for q in levels]
     return [float(y[place]) for place in places]
 
@@ -376,7 +382,9 @@ def _relative(y: Floats, w: Floats | None) -> Floats:
 
 
 def _relative_bins(y: Floats, w: Floats | None) -> Bins:
-    return Bins.of(y, _relative(y, w))
+    """Return the bins of y with weights w/|y|; none where one of them is beyond float64."""
+    weight = _relative(y, w)
+    return Bins(overflow=True) if weight.max() == HUGE else Bins.of(y, weight)
 
 
 def _at(task: Task, part: Kept, constants: Sequence[float]) -> _Found:
@@ -402,6 +410,11 @@ def _at(task: Task, part: Kept, constants: Sequence[float]) -> _Found:
 
 def _float(x: Fraction) -> float:
     return ratio(x.numerator, x.denominator)
+
+
+def _share(x: Fraction) -> float:
+    """Return a share, above 0 where it is: what happens must not be ruled out."""
+    return max(_float(x), TINY) if x else 0.0
 
 
 _FOUND: Mapping[ConstantKind, Callable[[Task, Constant, Any], _Found | None]] = {

@@ -17,6 +17,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from fractions import Fraction
 
     from numpy.typing import NDArray
 
@@ -149,7 +150,7 @@ class Quantiles:
         )
 
 
-def rank_of(level: float, count: int) -> int:
+def rank_of(level: float | Fraction, count: int) -> int:
     """Return the 0-based index of the inverted CDF, ⌈level · count⌉ − 1, at least 0.
 
     The product is rounded on purpose: 0.05 as a float64 lies above 1/20, and in exact arithmetic

@@ -15,10 +15,12 @@ from lossctl.losses.registry import Constant, Flags, Floats, Role, Rule, Slope, 
 Alpha = Annotated[float, INSIDE_UNIT]
 
 
-def _ends(params: Mapping[str, Any], _: int) -> tuple[tuple[float, ...], float]:
-    """Return the levels of the best ends: the score is 2/α times their quantile losses."""
-    half = 0.5 * params["alpha"]
-    return (half, 1.0 - half), 2.0 / params["alpha"]
+def _ends(params: Mapping[str, Any], _: int) -> tuple[tuple[Any, ...], float]:
+    """Return the levels of the best ends, exact: the score is 2/α times their quantile losses."""
+    from fractions import Fraction
+
+    half = Fraction(0.5 * params["alpha"])
+    return (half, 1 - half), 2.0 / params["alpha"]
 
 
 def _levels(_: Mapping[str, Any], k: int) -> tuple[tuple[float, ...], float]:
