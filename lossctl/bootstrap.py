@@ -129,7 +129,8 @@ def _statistic(aggregate: Aggregate, lines: Floats) -> tuple[Floats, Statistic]:
 
 def _others(lines: Floats) -> Floats:
     """Return the sums of all lines but one, for every one."""
-    return lines.sum(axis=1)[:, np.newaxis] - lines
+    others: Floats = lines.sum(axis=1)[:, np.newaxis] - lines
+    return others
 
 
 def resample(lines: Floats, statistic: Statistic, draws: Draws) -> Floats:

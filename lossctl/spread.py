@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 ROUNDING = 2.0**-50  # a third power, and a product of three, to this
 KNOWN = 0.1  # a skewness with a larger rounding error than this is not known
 WORKING = (2, 3, 4, 4, 5)  # powers of the unit of v in the working sums
-ALONE = 1e-9  # f; below it one row has all the weight
+ALONE = 10**9  # 1/f from which one row has all the weight: rounding is what is left
 
 
 class Totals(NamedTuple):
@@ -152,7 +152,7 @@ def spread_of(part: Part, coefficients: Sequence[float | Fraction]) -> Spread:
     unit = Fraction(2) ** (e_u - e_v) / common
     theta = Fraction(forms.top, w) * unit
     a0 = totals.working[0]
-    if n < 2 or forms.left <= ALONE * a0 * w**2:
+    if n < 2 or forms.left * ALONE <= a0 * w**2:
         return Spread(theta, math.nan, math.nan, math.nan, math.nan, n, sums.clusters, alone=True)
     numerator = forms.squares * a0 * unit.numerator**2
     denominator = w**2 * forms.left * unit.denominator**2
