@@ -12,14 +12,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from fractions import Fraction
 from statistics import NormalDist
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from lossctl.intervals import POWER, few_rows, no_interval
+from lossctl.intervals import POWER, few_units, no_interval
 from lossctl.kept import EXPLAINED, LIMIT, units_of
 from lossctl.report import Interval, NoInterval
+from lossctl.spread import Spread
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -95,7 +97,7 @@ def bootstrap_of(
         detectable=reach * se,
         seed=draws.seed,
         resamples=draws.resamples,
-        warning=few_rows(n, _skewness(jackknife), clusters, level),
+        warning=few_units(_drawn(jackknife, clusters), level),
     )
 
 
@@ -113,19 +115,22 @@ def _statistic(aggregate: Aggregate, lines: Floats) -> tuple[Floats, Statistic]:
         return lines, explained
     v, u = lines
     centre = float(u.sum() / v.sum())
-    curve = {"root": np.sqrt, "exp": np.exp}.get(aggregate)
+    curves: dict[str, Statistic] = {"root": np.sqrt, "exp": np.exp}
+    curve = curves.get(aggregate)
 
     def mean(sums: Floats) -> Floats:
         r: Floats = centre + sums[..., 1] / sums[..., 0]
-        value: Floats = r if curve is None else curve(r)
-        return value
+        if curve is not None:
+            r = curve(r)
+        return r
 
     return np.stack([v, u - centre * v]), mean
 
 
 def _others(lines: Floats) -> Floats:
     """Return the sums of all lines but one, for every one."""
-    return lines.sum(axis=1)[:, np.newaxis] - lines
+    others: Floats = lines.sum(axis=1)[:, np.newaxis] - lines
+    return others
 
 
 def resample(lines: Floats, statistic: Statistic, draws: Draws) -> Floats:
@@ -167,8 +172,9 @@ def bca(
     return ends[0], ends[1]
 
 
-def _skewness(x: Floats) -> float:
-    """Return the skewness of the pulls of single rows."""
-    centred = x.mean() - x
-    size = float(np.mean(centred**2))
-    return float(np.mean(centred**3)) / size**1.5 if size else 0.0
+def _drawn(jackknife: Floats, clusters: bool) -> Spread:
+    """Return what the warning goes by: the skewness of the pulls of single units."""
+    pull = jackknife.mean() - jackknife
+    size = float(np.mean(pull**2))
+    skewness = float(np.mean(pull**3)) / size**1.5
+    return Spread(Fraction(), math.sqrt(size), math.inf, 0.0, skewness, len(pull), clusters)

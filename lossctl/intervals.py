@@ -12,15 +12,12 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from lossctl.exact import ratio
 from lossctl.report import Interval, NoInterval
 from lossctl.spread import spread_of
-from lossctl.student import cdf, quantile
 from lossctl.values import ORDERED, curve_of
-from lossctl.variation import Clustered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +28,9 @@ if TYPE_CHECKING:
 
 POWER = 0.8
 COCHRAN = 25.0  # n · so many times the squared skewness are enough for a 95 % interval
-FEW_CLUSTERS = 10
+FEW_DF = 4.0  # degrees of freedom; below it unequal weights leave too few rows that count
+EQUAL = 1e-9  # δ of weights that are equal but for rounding
+FEW_CLUSTERS = 10  # below it nothing tells whether their sums are near normal
 
 
 class Difference(NamedTuple):
@@ -88,22 +87,21 @@ def interval_of(task: Task, part: Part, level: float = 95.0) -> Interval | NoInt
     if isinstance(found, NoInterval):
         return found
     if not found.se:
-        return NoInterval(_constant(task, part), _rounded(found.theta))
+        return NoInterval(_constant(task, found), _rounded(found.theta))
     value = _rounded(found.theta)
-    clusters = isinstance(part, Clustered)
-    reach = _quantile(1.0 - _alpha(level) / 2.0, found.df)
+    reach = found.reach(1.0 - _alpha(level) / 2.0)
     method = "t" if task.bound.loss.aggregate == "mean" else "delta"
     return Interval(
         level=level,
-        low=value - reach * found.se,
-        high=value + reach * found.se,
+        low=value - reach,
+        high=value + reach,
         method=method,
         se=found.se,
         df=found.df,
         n_units=found.n,
-        clusters=clusters,
-        detectable=(reach + _quantile(POWER, found.df)) * found.se,
-        warning=few_rows(found.n, found.skewness, clusters, level),
+        clusters=found.clusters,
+        detectable=reach + found.reach(POWER),
+        warning=few_units(found, level),
     )
 
 
@@ -117,20 +115,19 @@ def difference_of(
     estimate = _rounded(found.theta)
     if not found.se:
         return NoInterval("the two losses differ by the same amount in every row", estimate)
-    clusters = isinstance(part, Clustered)
-    reach = _quantile(1.0 - _alpha(level) / 2.0, found.df)
+    reach = found.reach(1.0 - _alpha(level) / 2.0)
     return Difference(
         estimate=estimate,
         se=found.se,
         df=found.df,
-        p=2.0 * cdf(-abs(estimate) / found.se, found.df),
+        p=2.0 * found.probability(-abs(estimate)),
         level=level,
-        low=estimate - reach * found.se,
-        high=estimate + reach * found.se,
+        low=estimate - reach,
+        high=estimate + reach,
         n_units=found.n,
-        clusters=clusters,
-        detectable=(reach + _quantile(POWER, found.df)) * found.se,
-        warning=few_rows(found.n, found.skewness, clusters, level),
+        clusters=found.clusters,
+        detectable=reach + found.reach(POWER),
+        warning=few_units(found, level),
     )
 
 
@@ -145,36 +142,40 @@ def theta_of(
     if not found.se:
         why = "the two losses differ in the same way in every row"
         return NoInterval(why, estimate, certain=True)
-    reach = _quantile(1.0 - alpha, found.df)
+    reach = found.reach(1.0 - alpha)
     needed = None
     if estimate:
-        factor = (reach + _quantile(POWER, found.df)) * found.se / abs(estimate)
+        factor = (reach + found.reach(POWER)) / abs(estimate)
         needed = math.ceil(min(found.n * factor**2, 1e18))
-    clusters = isinstance(part, Clustered)
-    statistic = estimate / found.se
     return Theta(
         estimate=estimate,
         se=found.se,
         df=found.df,
         alpha=alpha,
-        lower=estimate - reach * found.se,
-        upper=estimate + reach * found.se,
-        p_below=cdf(statistic, found.df),
-        p_above=cdf(-statistic, found.df),
+        lower=estimate - reach,
+        upper=estimate + reach,
+        p_below=found.probability(estimate),
+        p_above=found.probability(-estimate),
         needed=needed,
         n_units=found.n,
-        clusters=clusters,
-        warning=few_rows(found.n, found.skewness, clusters, 100.0 * (1.0 - 2.0 * alpha)),
+        clusters=found.clusters,
+        warning=few_units(found, 100.0 * (1.0 - 2.0 * alpha)),
     )
 
 
-def few_rows(n: int, skewness: float, clusters: bool, level: float) -> str | None:
-    """Return a line where so few units with such losses are covered less often than is said."""
-    what = f"{n} clusters" if clusters else f"{n} rows"
+def few_units(found: Spread, level: float) -> str | None:
+    """Return a line where so few units with such losses are covered less often than is said.
+
+    The rule n < 25·G₁² takes G₁ = g₁ √(n(n − 1))/(n − 2) of the skewness g₁.
+    """
+    n = found.n
+    what = f"{n} clusters" if found.clusters else f"{n} rows"
     says = f"such {level:g} % intervals cover less often than they say"
-    if n < COCHRAN * skewness**2:  # false for NaN
+    if n > 2 and (n - 2) ** 2 < COCHRAN * found.skewness**2 * (n - 1):  # false for NaN
         return f"{what} are few for losses this skewed: {says}"
-    return f"{what} are few: {says}" if clusters and n < FEW_CLUSTERS else None
+    if found.shared > EQUAL and found.df < FEW_DF:
+        return f"{what} of such unequal weight are few: {says}"
+    return f"{what} are few: {says}" if found.clusters and n < FEW_CLUSTERS else None
 
 
 def no_interval(task: Task) -> str | None:
@@ -199,7 +200,7 @@ def _spread(tasks: Sequence[Task], part: Part, margin: Margin) -> Spread | NoInt
     if sums.nonfinite:
         rows = "1 loss is" if sums.nonfinite == 1 else f"{sums.nonfinite} losses are"
         return NoInterval(f"{rows} not finite")
-    what = "clusters" if isinstance(part, Clustered) else "rows"
+    what = "clusters" if sums.clusters else "rows"
     if sums.rows < 2:
         return NoInterval(f"it takes 2 {what} or more, got {sums.rows}")
     weight, *losses = sums.first
@@ -231,8 +232,8 @@ def _factors(values: Sequence[Fraction], margin: Margin) -> list[Fraction]:
     return [-(1 + (share if values[0] >= 0 else -share)), Fraction(1)]
 
 
-def _constant(task: Task, part: Part) -> str:
-    what = "clusters" if isinstance(part, Clustered) else "rows"
+def _constant(task: Task, found: Spread) -> str:
+    what = "clusters" if found.clusters else "rows"
     same = "ratios" if task.bound.loss.aggregate == "ratio" else "losses"
     return f"all {same} are equal: these {what} do not say how much others would vary"
 
@@ -243,8 +244,3 @@ def _rounded(x: Fraction) -> float:
 
 def _alpha(level: float) -> float:
     return float((100 - Fraction(str(level))) / 100)
-
-
-@lru_cache(maxsize=64)
-def _quantile(p: float, df: float) -> float:
-    return quantile(p, df)

@@ -1,17 +1,21 @@
 """The standard error of a mean, a ratio or a difference of two, and its degrees of freedom.
 
-For θ = Σ c_j·r_j with r_j = Σu_j/Σv let z_i = Σ c_j·u_ij − θ·v_i, which add up to 0. With
-h_i = v_i/Σv and S_k = Σhᵏ, rows whose losses have one variance σ² give
+For θ = Σ c_j·r_j with r_j = Σu_j/Σv let z_i = Σ c_j·u_ij − θ·v_i, which add up to 0, and
+h_i = v_i/Σv, S₂ = Σh². Let the variances of the Σ c_j·u_ij be as s_i, Σs = 1: s = h²/S₂ where all
+losses have one variance, as is assumed of rows. Then, as multiples of the variance of θ,
 
-    E Σz² = (Σv)² σ² (S₂ − 2S₃ + S₂²),
+    E Σz²/(Σv)² = f = 1 − 2Σsh + S₂,
 
-and the variance of θ is σ²·S₂: so se² = Σz²/(Σv)² · S₂/(S₂ − 2S₃ + S₂²), which is unbiased there
-and s²/n for equal weights. Σz² is a quadratic form of the losses; a multiple of χ² that has its
-mean and its variance for normal losses has
+so that se² = Σz² / (f·(Σv)²) is unbiased there; it is s²/n for equal weights. Σz² is a quadratic
+form; the multiple of χ² with its mean and its variance, for normal losses, has
 
-    df = (S₂ − 2S₃ + S₂²)² / (S₄ − 4S₅ + 4S₂S₄ + S₂⁴ − 4S₂²S₃ + 2S₃²)
+    df = f² / (Σs²(1 − 4h + 2S₂) + Σ_ij s_i s_j (S₂ − h_i − h_j)²)
 
-degrees of freedom (Satterthwaite), n − 1 for equal weights.
+degrees of freedom (Satterthwaite), n − 1 for equal weights. With unequal weights the estimate θ
+and Σz² are not independent: of E Σz², a share δ = Σ(s − h)²/f comes from the normal variable that
+θ itself is, and grows with its square. |θ|² > t² se² is then |θ|² (1 − t²δ) > t² (1 − δ) R with R
+independent of θ, so that the quantile q of Student's t stands for t = q / √(1 − δ + q²δ). Equal
+weights have δ = 0.
 
 Sources: Satterthwaite, "An approximate distribution of estimates of variance components" (1946);
 Bell and McCaffrey, "Bias reduction in standard errors for linear regression with multi-stage
@@ -28,16 +32,18 @@ from itertools import combinations_with_replacement
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lossctl.exact import ratio, root_ratio
+from lossctl.student import cdf, quantile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lossctl.dyadic import Dyadic
-    from lossctl.variation import Part
+    from lossctl.variation import Gram, Part
 
 ROUNDING = 2.0**-50  # a third power, and a product of three, to this
 KNOWN = 0.1  # a skewness with a larger rounding error than this is not known
-ALONE = 1e-9  # share of Σz² that is left; below it one row has all the weight
+WORKING = (2, 3, 4, 4, 5)  # powers of the unit of v in the working sums
+ALONE = 10**9  # 1/f from which one row has all the weight: rounding is what is left
 
 
 class Totals(NamedTuple):
@@ -46,14 +52,14 @@ class Totals(NamedTuple):
     first: Sequence[Any]
     second: Sequence[Any]
     third: Sequence[Any]
-    powers: Sequence[Any]
+    working: Sequence[Any]
 
 
 class Forms(NamedTuple):
     """What the sums make of a combination of losses, W = Σv.
 
-    ``top`` is W·θ; ``squares`` W²·Σz²; ``cubes`` W³·Σz³; ``left`` W⁴·(S₂ − 2S₃ + S₂²); ``own``
-    W⁸ times the denominator of the degrees of freedom.
+    ``top`` is W·θ; ``squares`` W²·Σz²; ``cubes`` W³·Σz³. With A = Σs not yet 1: ``left`` is W²A·f,
+    ``own`` W⁴A² times the denominator of the degrees of freedom, ``shared`` W²A²·f·δ.
     """
 
     top: Any
@@ -61,6 +67,7 @@ class Forms(NamedTuple):
     cubes: Any
     left: Any
     own: Any
+    shared: Any
 
 
 def forms_of(totals: Totals, c: Sequence[Any]) -> Forms:
@@ -69,13 +76,14 @@ def forms_of(totals: Totals, c: Sequence[Any]) -> Forms:
     top = sum((x * y for x, y in zip(c, u, strict=True)), 0)
     direction = [-top, *(w * x for x in c)]
     turned = [-top, *(w * x for x in (sum(c), *c[1:]))]  # of v, u_a and u_b − u_a
-    p2, p3 = totals.second[0], totals.third[0]
-    p4, p5 = totals.powers
-    left = p2 * w**2 - 2 * p3 * w + p2**2
-    own = p4 * w**4 - 4 * p5 * w**3 + 4 * p2 * p4 * w**2
-    own = own + p2**4 - 4 * p2**2 * p3 * w + 2 * p3**2 * w**2
+    p2 = totals.second[0]
+    a0, a1, a2, b0, b1 = totals.working
+    left = a0 * w**2 - 2 * a1 * w + p2 * a0
+    own = b0 * w**4 - 4 * b1 * w**3 + 2 * (p2 * b0 + a2 * a0 + a1**2) * w**2
+    own = own + (p2 * a0) ** 2 - 4 * p2 * a1 * a0 * w
+    shared = b0 * w**2 - 2 * a1 * a0 * w + p2 * a0**2
     squares = _form(direction, totals.second, 2)
-    return Forms(top, squares, _form(turned, totals.third, 3), left, own)
+    return Forms(top, squares, _form(turned, totals.third, 3), left, own, shared)
 
 
 def _form(x: Sequence[Any], sums: Sequence[Any], degree: int) -> Any:
@@ -90,20 +98,39 @@ def _form(x: Sequence[Any], sums: Sequence[Any], degree: int) -> Any:
     return total
 
 
+def widened(q: Any, shared: Any) -> Any:
+    """Return what stands for the quantile q of Student's t; ``shared`` is δ. Numbers or arrays."""
+    return q / (1.0 - shared + q * q * shared) ** 0.5
+
+
 class Spread(NamedTuple):
     """An estimate θ, its standard error and degrees of freedom, and the skewness of the z.
 
-    ``n`` counts rows, or clusters. The skewness is NaN where rounding leaves none of its digits,
-    and 0 where all z are 0. ``alone`` says that a single row has all the weight: no standard
-    error is known then.
+    ``shared`` is δ, 0 where weights are equal. ``n`` counts rows, or clusters. The skewness is NaN
+    where rounding leaves none of its digits, and 0 where all z are 0. ``alone`` says that a single
+    row has all the weight: no standard error is known then.
     """
 
     theta: Fraction
     se: float
     df: float
+    shared: float
     skewness: float
     n: int
+    clusters: bool = False
     alone: bool = False
+
+    def reach(self, p: float) -> float:
+        """Return how far θ is below its estimate at most with probability p."""
+        return float(widened(quantile(p, self.df), self.shared)) * self.se
+
+    def probability(self, theta: float) -> float:
+        """Return the one-sided p of an estimate of at most ``theta``, where the truth is 0."""
+        t = theta / self.se
+        left = 1.0 - t * t * self.shared
+        if left <= 0.0:
+            return 0.0 if t < 0.0 else 1.0
+        return cdf(t * math.sqrt((1.0 - self.shared) / left), self.df)
 
 
 def spread_of(part: Part, coefficients: Sequence[float | Fraction]) -> Spread:
@@ -113,37 +140,38 @@ def spread_of(part: Part, coefficients: Sequence[float | Fraction]) -> Spread:
     common = math.lcm(*(c.denominator for c in scales))
     c = [int(x * common) for x in scales]
     # Everything in one unit 2^e of u and one of v: the same in all the forms.
-    e_v, e_u = _units(sums.first, sums.second, sums.third, sums.powers)
+    e_v, e_u = _units(sums)
     totals = Totals(
         _whole(sums.first, 1, e_v, e_u),
         _whole(sums.second, 2, e_v, e_u),
         _whole(sums.third, 3, e_v, e_u),
-        [x.above(k * e_v) for x, k in zip(sums.powers, (4, 5), strict=True)],
+        [x.above(k * e_v) for x, k in zip(sums.working, WORKING, strict=True)],
     )
     forms = forms_of(totals, c)
     w, n = totals.first[0], sums.rows
     unit = Fraction(2) ** (e_u - e_v) / common
     theta = Fraction(forms.top, w) * unit
-    p2 = totals.second[0]
-    # left and p2 w² are W⁴ and W² times shares; a negative one is rounding.
-    if n < 2 or forms.left <= ALONE * p2 * w**2:
-        return Spread(theta, math.nan, math.nan, math.nan, n, alone=True)
-    numerator = forms.squares * p2 * unit.numerator**2
+    a0 = totals.working[0]
+    if n < 2 or forms.left * ALONE <= a0 * w**2:
+        return Spread(theta, math.nan, math.nan, math.nan, math.nan, n, sums.clusters, alone=True)
+    numerator = forms.squares * a0 * unit.numerator**2
     denominator = w**2 * forms.left * unit.denominator**2
     se = root_ratio(numerator, denominator) if numerator else 0.0
     df = ratio(forms.left**2, forms.own)
-    return Spread(theta, se, df, _skewness(totals, forms, c, n), n)
+    shared = max(0.0, ratio(forms.shared, a0 * forms.left))  # equal weights: 0 but for rounding
+    return Spread(theta, se, df, shared, _skewness(totals, forms, c, n), n, sums.clusters)
 
 
-def _units(*groups: Sequence[Dyadic]) -> tuple[int, int]:
+def _units(sums: Gram) -> tuple[int, int]:
     """Return units of v and u in which every sum is whole."""
-    first, second, third, powers = groups
-    e_v = min([first[0].exponent, second[0].exponent // 2, third[0].exponent // 3])
-    e_v = min([e_v, powers[0].exponent // 4, powers[1].exponent // 5])
+    first, second, third = sums.first, sums.second, sums.third
+    own = [first[0].exponent, second[0].exponent // 2, third[0].exponent // 3]
+    working = (x.exponent // k for x, k in zip(sums.working, WORKING, strict=True))
+    e_v = min(*own, *working)
     e_u = 0
-    for degree, sums in enumerate((first, second, third), start=1):
+    for degree, group in enumerate((first, second, third), start=1):
         indices = combinations_with_replacement(range(len(first)), degree)
-        for at, x in zip(indices, sums, strict=True):
+        for at, x in zip(indices, group, strict=True):
             count = sum(i > 0 for i in at)
             if count and x.mantissa:
                 e_u = min(e_u, (x.exponent - (degree - count) * e_v) // count)
@@ -159,7 +187,7 @@ def _whole(sums: Sequence[Dyadic], degree: int, e_v: int, e_u: int) -> list[int]
 
 
 def _skewness(totals: Totals, forms: Forms, c: Sequence[int], n: int) -> float:
-    """Return the skewness of the z (of the population, not corrected)."""
+    """Return the skewness of the z, g₁."""
     if not forms.squares:
         return 0.0
     size = root_ratio(n * forms.cubes**2, forms.squares**3) if forms.cubes else 0.0

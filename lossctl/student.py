@@ -59,7 +59,7 @@ def quantile(p: float, df: float) -> float:
         from statistics import NormalDist
 
         return NormalDist().inv_cdf(p)
-    middle = p > max(0.25, sf(math.sqrt(MIDDLE), df))
+    middle = p > sf(math.sqrt(MIDDLE), df)
     return -(_from_middle(1.0 - 2.0 * p, df) if middle else _from_tail(p, df))
 
 
@@ -141,12 +141,19 @@ def _from_middle(inside: float, df: float) -> float:
     The probability is concave in t, so that Newton's steps come from below and never pass it.
     """
     t = inside / (2.0 * _density(0.0, df))
+    last = math.inf
     for _ in range(STEPS):
         step = (inside - _middle(t, df)) / (2.0 * _density(t, df))
         t += step
-        if abs(step) <= 1e-15 * t:
+        if _ended(step / t, last):
             break
+        last = abs(step / t)
     return t
+
+
+def _ended(step: float, last: float) -> bool:
+    """Whether a step of Newton's is too small to count, or only rounding is left of it."""
+    return abs(step) < CLOSE or last / 2.0 < abs(step) < 1e-9
 
 
 def _from_tail(p: float, df: float) -> float:
@@ -155,12 +162,14 @@ def _from_tail(p: float, df: float) -> float:
     log p is concave in log t, so that Newton's steps there come from above after the first.
     """
     log_t = _first_guess(p, df)
+    last = math.inf
     for _ in range(STEPS):
         log_probability, width = _tail(log_t, df)
         step = (log_probability - math.log(p)) * width
         log_t += step
-        if abs(step) <= 1e-15:
+        if _ended(step, last):
             break
+        last = abs(step)
     return math.exp(log_t) if log_t < LARGEST else math.inf
 
 

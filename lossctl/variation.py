@@ -2,9 +2,9 @@
 
 A value is φ(r), r = Σu/Σv, with u = w·ℓ and v = w, or w·per(y) for a ratio. ``Gram`` holds the
 exact sums of v and u and of their products, so that the variance of u − r·v does not cancel
-whatever the losses are, and sums of third powers (for the skewness) and of higher powers of v
-(for degrees of freedom), whose terms are rounded once each and whose sums are exact: the parts of
-two halves of the rows add up to that of all, to the bit, in any order.
+whatever the losses are. Sums of third powers (for the skewness), and of v under a working model
+of the variances (for degrees of freedom), are exact sums of rounded terms. The parts of two
+halves of the rows add up to that of all, to the bit, in any order.
 
 With two losses of the same rows, the third powers are of ℓ_a and of ℓ_b − ℓ_a, for these are what
 keeps its digits where the two losses are nearly the same.
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 Sums = tuple[Dyadic, ...]
+FINE = 64  # bits to which the working model of clusters is rounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,12 @@ class Gram:
     """Sums over rows with w > 0 and finite losses; ``nonfinite`` counts the others of them.
 
     ``first``: Σv and Σu_j. ``second``: Σv², Σv·u_j, Σu_i·u_j, i ≤ j. ``third``: in the same order
-    of the products of three of v, u_a and u_b − u_a. ``powers``: Σv⁴, Σv⁵. ``Gram()`` is the
-    identity of ``+``. Where rows come in clusters, every cluster is one of the ``rows`` here.
+    of the products of three of v, u_a and u_b − u_a. ``working``: Σs, Σsv, Σsv², Σs², Σs²v with
+    s = v², which the variances are in proportion to where those of the losses are one. ``Gram()``
+    is the identity of ``+``.
+
+    Where rows come in ``clusters``, each of them is one of the ``rows`` here, and
+    s = v²·(ρ + (1 − ρ)/m) of its m rows: the working model is that they correlate by ρ = ½.
     """
 
     rows: int = 0
@@ -55,7 +60,8 @@ class Gram:
     first: Sums = ()
     second: Sums = ()
     third: Sums = ()
-    powers: Sums = ()
+    working: Sums = ()
+    clusters: bool = False
 
     def __add__(self, other: Gram) -> Gram:
         """Join the sums; the order does not matter."""
@@ -65,7 +71,8 @@ class Gram:
             _added(self.first, other.first),
             _added(self.second, other.second),
             _added(self.third, other.third),
-            _added(self.powers, other.powers),
+            _added(self.working, other.working),
+            self.clusters or other.clusters,
         )
 
     def settled(self) -> Gram:
@@ -103,35 +110,45 @@ class Clustered:
         """Return the sums of independent units: of the clusters, each as one row."""
         clusters = [cluster.first for cluster in self.clusters.values()]
         if not clusters:
-            return Gram(nonfinite=self.nonfinite)
-        low = [min(sums[0].exponent for sums in clusters)] * len(clusters[0])
-        low[1:] = [min(x.exponent for sums in clusters for x in sums[1:])] * (len(low) - 1)
-        rows = [[x.above(e) for x, e in zip(sums, low, strict=True)] for sums in clusters]
-        columns = list(zip(*rows, strict=True))
-        turned = [
-            *columns[:2],
-            *(
-                [b - a for a, b in zip(*pair, strict=True)]
-                for pair in [columns[1:]]
-                if len(pair) == 2
-            ),
+            return Gram(nonfinite=self.nonfinite, clusters=True)
+        e_v = min(sums[0].exponent for sums in clusters)
+        e_u = min(x.exponent for sums in clusters for x in sums[1:])
+        v = [sums[0].above(e_v) for sums in clusters]
+        u = [
+            [x.above(e_u) for x in column]
+            for column in zip(*(c[1:] for c in clusters), strict=True)
         ]
+        turned = u if len(u) == 1 else [u[0], [b - a for a, b in zip(*u, strict=True)]]
 
         def sums_of(columns: Sequence[Sequence[int]], power: int) -> Sums:
             return tuple(
-                Dyadic.of(_product_sum(*(columns[i] for i in at)), sum(low[i] for i in at))
+                Dyadic.of(
+                    _product_sum(*(columns[i] for i in at)), sum(e_u if i else e_v for i in at)
+                )
                 for at in combinations_with_replacement(range(len(columns)), power)
             )
 
-        v = columns[0]
-        powers = (sum(x**k for x in v) for k in (4, 5))
+        counts = [cluster.rows for cluster in self.clusters.values()]
+        s = [(x * x * (m + 1) << FINE) // (2 * m) for x, m in zip(v, counts, strict=True)]
+        columns = ((s,), (s, v), (s, v, v), (s, s), (s, s, v))
+        exponents = (
+            2 * e_v - FINE,
+            3 * e_v - FINE,
+            4 * e_v - FINE,
+            4 * e_v - 2 * FINE,
+            5 * e_v - 2 * FINE,
+        )
+        working = (
+            Dyadic.of(_product_sum(*each), e) for each, e in zip(columns, exponents, strict=True)
+        )
         return Gram(
             len(clusters),
             self.nonfinite,
-            sums_of(columns, 1),
-            sums_of(columns, 2),
-            sums_of(turned, 3),
-            tuple(Dyadic.of(x, k * low[0]) for x, k in zip(powers, (4, 5), strict=True)),
+            sums_of([v, *u], 1),
+            sums_of([v, *u], 2),
+            sums_of([v, *turned], 3),
+            tuple(working),
+            clusters=True,
         )
 
 
@@ -279,12 +296,12 @@ def _gram_of(piece: Piece) -> Gram:
     ]
     first = table[0] if piece.v is None else table[0][1:]
     second = tuple(chain(*(table if piece.v is None else table[1:])))
-    third, powers = _higher(piece, second)
-    return Gram(piece.size, 0, tuple(first), second, third, powers)
+    third, working = _higher(piece, second)
+    return Gram(piece.size, 0, tuple(first), second, third, working)
 
 
 def _higher(piece: Piece, second: Sums) -> tuple[Sums, Sums]:
-    """Return the sums of the products of three columns, and of the fourth and fifth power of v."""
+    """Return the sums of the products of three columns, and those of the working model."""
     columns = [piece.u[0][0]]
     exponents = list(piece.exponents[:2])
     if piece.turned is not None:
@@ -296,12 +313,13 @@ def _higher(piece: Piece, second: Sums) -> tuple[Sums, Sums]:
             n, a, b, aa, ab, bb = second
             ad = ab + -aa
             known = (n, a, b + -a, aa, ad, bb + -ab + -ad)
-        return (*known, *_cubes(columns, exponents[1:])), (second[0], second[0])
+        return (*known, *_cubes(columns, exponents[1:])), (second[0],) * 5
     v, e = piece.v[0], exponents[0]
     square = v * v
     fourth = square * square
-    powers = (sum_of(fourth, 4 * e), sum_of(fourth * v, 5 * e))
-    return tuple(_cubes([v, *columns], exponents)), powers
+    third = tuple(_cubes([v, *columns], exponents))
+    p4, p5 = sum_of(fourth, 4 * e), sum_of(fourth * v, 5 * e)
+    return third, (second[0], third[0], p4, p4, p5)
 
 
 def _cubes(columns: Sequence[Floats], exponents: Sequence[int]) -> Iterable[Dyadic]:
