@@ -9,7 +9,7 @@ import numpy as np
 
 from lossctl.errors import InputError, UsageError
 from lossctl.sources.columns import ANONYMOUS, PREDICTION, TRUTH, Header, select
-from lossctl.sources.numbers import TRUTHS, is_missing, to_numbers
+from lossctl.sources.numbers import BLANKS, TRUTHS, is_missing, to_numbers
 from lossctl.sources.table import Want
 from lossctl.tables import header_of, open_table
 from lossctl.task import class_position
@@ -103,7 +103,7 @@ def first_rows(data: Sequence[str], options: Options) -> First:
 
 
 def _column(name: str, text: Text) -> Column:
-    cells = [text.names[code].strip() for code in text.codes.tolist()]
+    cells = [text.names[code].strip(BLANKS) for code in text.codes.tolist()]
     there = [cell for cell in cells if not is_missing(cell)]
     values, bad = to_numbers(there)
     numbers = values if bad is None and there else None
@@ -227,14 +227,17 @@ def _single(first: First, y: Column, names: Sequence[str], *, spelled: bool) -> 
     """Return what fits single predictions: those of one kind are rivals of each other."""
     kinds: dict[str, list[str]] = {}
     binary = spelled or y.binary
+    both = len(y.labels) > 1  # a truth of one value only may be any number further on
     for name in names:
         column = first.column(name)
         if column.numbers is None or (y.numbers is None and not binary):
             continue
         kind = "regression"
         if binary and (spelled or not column.binary):
-            logit = "logit" in name.casefold() or not column.unit
-            kind = "logit" if logit else "probability"
+            if "logit" in name.casefold() or (both and not column.unit):
+                kind = "logit"
+            elif column.unit:
+                kind = "probability"
         kinds.setdefault(kind, []).append(first.selector(name))
     truth = first.selector(y.name)
     return [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -130,7 +131,7 @@ def test_several_outputs_have_to_be_named() -> None:
          [("rmse", "yhat", None), ("mae", "yhat", None), ("rmse", "yhat", "g")]),
         # perfect predictions, and numbers at the end of the range
         ("y,yhat\n1,1\n2,2\n", [("rmse", "yhat", None), ("mae", "yhat", None)]),
-        ("y,yhat\n1e308,1\n2,2\n", [("rmse", "yhat", None), ("mae", "yhat", None)]),
+        ("y,yhat\n1e308,1\n2,2\n", [("mae", "yhat", None)]),  # squares overflow
         ("y,yhat\n5e-324,0\n0,0\n", [("rmse", "yhat", None), ("mae", "yhat", None)]),
     ],
 )  # fmt: skip
@@ -163,7 +164,7 @@ def test_what_rows_further_on_refute_is_left_out() -> None:
     assert told(begun(f"{head}{good}1,2,3,\n")) == [*kept, rival]
     assert told(begun(f"{head}{good}1,2,x,a\n")) == [*kept, groups]
     assert told(begun(f"{head}{good}1,2,x,\n")) == kept
-    with pytest.raises(InputError, match="must be a number, got x"):
+    with pytest.raises(InputError, match="yhat: must be a number, got 'x'"):
         begun(f"{head}{good}1,x,3,a\n")
     many = "".join(f"1,2,3,{number}x\n" for number in range(30))
     assert told(begun(f"{head}{good}{many}")) == [*kept, rival]
@@ -174,7 +175,7 @@ def test_a_loss_that_does_not_fit_after_all_is_said() -> None:
     text = "y,prob,logit\n" + "1,0.5,1\n0,0.5,2\n" * 3000 + "1,1.5,3\n"
     assert told(begun(text)) == [("bce_with_logits", "logit", None)]
     assert (
-        "# Not checked: bce, brier of prob: preds.csv:6002: prob: must"
+        "# Not checked: bce, brier of prob: preds.csv:6002: prob: p must be in [0, 1]"
         in Path("lossctl.toml").read_text()
     )
 
@@ -226,12 +227,10 @@ def test_what_cannot_be_begun_is_one_line(text: str, said: str) -> None:
 
 def test_nothing_is_overwritten(here: Path) -> None:
     (here / "preds.csv").write_text("y,yhat\n1,2\n")
-    for name, make in (
-        ("file.toml", lambda path: path.write_text("mine")),
-        ("link.toml", lambda path: path.symlink_to("nowhere")),
-        ("folder.toml", lambda path: path.mkdir()),
-    ):
-        make(here / name)
+    (here / "file.toml").write_text("mine")
+    (here / "link.toml").symlink_to("nowhere")
+    (here / "folder.toml").mkdir()
+    for name in ("file.toml", "link.toml", "folder.toml"):
         with pytest.raises(UsageError) as caught:
             begin(["preds.csv"], PLAIN, name)
         assert str(caught.value) == f"{name} exists, and is left as it is; write elsewhere with -o"
@@ -266,7 +265,7 @@ def test_the_example_is_a_check_once_it_is_uncommented(here: Path) -> None:
     (here / "base.csv").write_text((here / "preds.csv").read_text())
     text = (here / "lossctl.toml").read_text()
     start = text.index("# [[check]]")
-    (here / "lossctl.toml").write_text(text[:start] + text[start:].replace("# ", ""))
+    (here / "lossctl.toml").write_text(text[:start] + re.sub("(?m)^# ", "", text[start:]))
     check = load().checks[-1]
     assert (check.reading.baseline, check.reading.by_position) == (("base.csv",), True)
     assert (str(check.margin), check.loss) == ("1%", "cce")
@@ -296,12 +295,8 @@ def test_any_name_is_written_so_that_it_reads_back(
     rows = [
         (numbers[at], numbers[at + 1], labels[at % len(labels)]) for at in range(len(numbers) - 1)
     ]
-    config = begun(table(names, rows), Options(y=quoted_selector(y), pred=quoted_selector(pred)))
+    config = begun(table(names, rows), Options(y=y, pred=pred))
     assert config.checks[-1].options["by"] == (group,)
-
-
-def quoted_selector(name: str) -> str:
-    return name
 
 
 @given(st.floats(0.0, allow_nan=False, allow_infinity=False))
