@@ -210,11 +210,11 @@ def _measured(data: Sequence[str], options: Options, fit: Fit, by: tuple[str, ..
         dict(zip(fit.losses, values, strict=False)),
         groups if few else {},
         fit.losses[means[0]] if paired else None,
-        _margin(whole.parts["apart", ()].reach, values[-1]) if paired else None,
+        margin_reaching(whole.parts["apart", ()].reach, values[-1]) if paired else None,
     )
 
 
-def _margin(reach: float, baseline: float) -> Decimal | None:
+def margin_reaching(reach: float, baseline: float) -> Decimal | None:
     """Return the percentage of the baseline that a difference reaches; at least 1."""
     if not math.isfinite(reach) or not 0.0 < baseline < math.inf:
         return None

@@ -8,6 +8,7 @@ import math
 import re
 import tomllib
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from lossctl.config import CheckSpec, Config, load
 from lossctl.config_text import line_above, quoted
 from lossctl.errors import InputError, LossctlError, OutputError, UsageError
 from lossctl.options import Options, make_options
-from lossctl.starting import begin, starting_text
+from lossctl.starting import begin, margin_reaching, starting_text
 
 SAMPLES = Path(__file__).resolve().parents[1] / "sample_data"
 PLAIN = Options()
@@ -128,6 +129,11 @@ def test_several_outputs_have_to_be_named() -> None:
         # a column in which something is missing is no column of groups
         ("y,yhat,g\n1,2,a\n3,4,\n5,6,b\n7,8,a\n", [("rmse", "yhat", None), ("mae", "yhat", None)]),
         ("y,yhat,g\n1,2,a\n3,4,b\n5,6,b\n7,8,a\n",
+         [("rmse", "yhat", None), ("mae", "yhat", None), ("rmse", "yhat", "g")]),
+        # … and one with a label of its own for nearly every row is none either
+        ("y,yhat,n,g\n" + "".join(f"{i},{i + 1},n{i // 2},{'ab'[i % 2]}\n" for i in range(30)),
+         [("rmse", "yhat", None), ("mae", "yhat", None), ("rmse", "yhat", "g")]),
+        ("y,yhat,n,g\n1,2,a,u\n2,3,b,v\n3,4,,u\n4,5,a,v\n",
          [("rmse", "yhat", None), ("mae", "yhat", None), ("rmse", "yhat", "g")]),
         # perfect predictions, and numbers at the end of the range
         ("y,yhat\n1,1\n2,2\n", [("rmse", "yhat", None), ("mae", "yhat", None)]),
@@ -305,6 +311,21 @@ def test_a_line_is_never_below_its_value(value: float) -> None:
     assert value <= line
     assert line <= value * 1.0606 or value < 1e-321 or math.isinf(value * 1.06)
     assert tomllib.loads(f"x = {line_above(value)}")["x"] == line
+
+
+@given(st.floats(-1e9, 1e9), st.floats(1e-9, 1e9))
+def test_a_margin_reaches_what_it_was_made_for(reach: float, baseline: float) -> None:
+    margin = margin_reaching(reach, baseline)
+    assert margin is not None
+    percent = Fraction(reach) / Fraction(baseline) * 100
+    assert max(1, percent) <= margin <= max(1, percent * Fraction(11, 10))
+
+
+@pytest.mark.parametrize(
+    ("reach", "baseline"), [(math.nan, 1.0), (math.inf, 1.0), (1.0, 0.0), (1.0, math.inf)]
+)
+def test_there_is_no_margin_where_there_is_no_share(reach: float, baseline: float) -> None:
+    assert margin_reaching(reach, baseline) is None
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
