@@ -317,8 +317,8 @@ def test_a_line_is_never_below_its_value(value: float) -> None:
 def test_a_margin_reaches_what_it_was_made_for(reach: float, baseline: float) -> None:
     margin = margin_reaching(reach, baseline)
     assert margin is not None
-    percent = Fraction(reach) / Fraction(baseline) * 100
-    assert max(1, percent) <= margin <= max(1, percent * Fraction(11, 10))
+    percent = max(Fraction(1), Fraction(reach) / Fraction(baseline) * 100)
+    assert percent <= Fraction(margin) <= percent * Fraction(11, 10)
 
 
 @pytest.mark.parametrize(
