@@ -48,7 +48,7 @@ class CheckSpec(NamedTuple):
     ``loss`` is one spec. ``recorded`` is the path of a report whose values are the baseline,
     ``baseline_pred`` the column of the baseline's predictions: in ``reading.baseline``, else in
     the data. ``better`` says which way the margin goes. ``options`` are keyword arguments of
-    ``lossctl.options.make_options``.
+    ``lossctl.options.make_options``, without what is a field here.
     """
 
     name: str
@@ -195,7 +195,11 @@ def _check(book: Book, path: Path, said: _Says) -> CheckSpec:
         header=value("header", True),
         input_format=value("input_format"),
     )
-    options = {name: found.value for name, found in said.items() if name in Options._fields}
+    options = {
+        name: found.value
+        for name, found in said.items()
+        if name in Options._fields and name not in CheckSpec._fields
+    }
     loss = _loss(book, said["loss"])
     margin = value("no_worse_than", value("better_by"))
     return CheckSpec(

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Context, Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -19,12 +19,12 @@ from lossctl.exact import ExactSum, product_total, square_total, total
 from lossctl.figures import make_result
 from lossctl.fitting import Fit, first_rows, fits_of, group_of
 from lossctl.losses.spec import parse_specs
+from lossctl.options import Options, make_options
 from lossctl.passes import Work, find
 from lossctl.sources.columns import select
 from lossctl.tables import in_files
 
 if TYPE_CHECKING:
-    from lossctl.options import Options
     from lossctl.probe import Probes
     from lossctl.scoring import Scores
     from lossctl.sources.columns import Header
@@ -93,15 +93,17 @@ class Difference(NamedTuple):
         return Apart(len(w), *sums)
 
 
-def begin(data: Sequence[str], options: Options, target: str = NAME) -> Start:
-    """Write a config for some files, or raise a LossctlError.
+def start(data: str | Sequence[str], target: str = NAME, **options: Any) -> Start:
+    """Write a config for a file or several, or raise a LossctlError.
 
-    ``options`` become its defaults; without ``y`` and ``pred`` the columns are found by what they
-    are called and hold. A file that exists is never overwritten.
+    ``options`` are those of ``lossctl.options.make_options`` and become its defaults; without
+    ``y`` and ``pred`` the columns are found by what they are called and hold. A file that exists
+    is never overwritten.
     """
+    files = [data] if isinstance(data, str) else data
     if os.path.lexists(target):
         raise _exists(target)
-    text, checks = starting_text(data, options, os.path.dirname(target))
+    text, checks = starting_text(files, make_options(**options), os.path.dirname(target))
     try:
         with open(target, "x", encoding="utf-8", newline="\n") as file:
             file.write(text)

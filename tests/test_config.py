@@ -452,7 +452,9 @@ def tried(loaded: Loaded, text: str) -> Config | ConfigError:
 
 
 @given(TABLES, st.lists(TABLES, max_size=3), st.booleans())
-@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_whatever_it_says_it_is_a_config_or_one_line(
     loaded: Loaded, defaults: dict[str, str], tables: list[dict[str, str]], sound: bool
 ) -> None:

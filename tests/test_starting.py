@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,10 +24,9 @@ from lossctl.config import CheckSpec, Config, load
 from lossctl.config_text import line_above, quoted
 from lossctl.errors import InputError, LossctlError, OutputError, UsageError
 from lossctl.options import Options, make_options
-from lossctl.starting import begin, margin_reaching, starting_text
+from lossctl.starting import margin_reaching, start, starting_text
 
 SAMPLES = Path(__file__).resolve().parents[1] / "sample_data"
-PLAIN = Options()
 
 
 @pytest.fixture
@@ -35,13 +35,13 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def begun(text: str, options: Options = PLAIN) -> Config:
+def begun(text: str, **options: Any) -> Config:
     """Begin a config for a text, and load it."""
     Path("preds.csv").write_text(text)
     Path("lossctl.toml").unlink(missing_ok=True)
-    start = begin(["preds.csv"], options)
+    begin = start("preds.csv", **options)
     config = load()
-    assert len(config.checks) == start.checks
+    assert len(config.checks) == begin.checks
     for check in config.checks:
         held(check)
     return config
@@ -100,11 +100,11 @@ def test_several_outputs_have_to_be_named() -> None:
     text = (SAMPLES / "linnerud.csv").read_text()
     with pytest.raises(InputError, match="which column is the truth y"):
         begun(text)
-    config = begun(text, Options(y="y_*", pred="rate_*"))
+    config = begun(text, y="y_*", pred="rate_*")
     assert [check.loss for check in config.checks] == ["rmse", "mae"]
     assert config.checks[0].options == {"y": "y_*", "pred": "rate_*"}
     with pytest.raises(InputError, match="which columns are the predictions"):
-        begun(text, Options(y="y_*"))
+        begun(text, y="y_*")
 
 
 @pytest.mark.parametrize(
@@ -188,21 +188,26 @@ def test_a_loss_that_does_not_fit_after_all_is_said() -> None:
 
 @pytest.mark.usefixtures("here")
 def test_what_was_asked_for_becomes_the_defaults() -> None:
-    options = make_options(
-        y="wahr", pred="p", positive="ja", missing="skip", delimiter=";", class_weight={"ja": 2.0},
-        by="g",
-    )  # fmt: skip
-    config = begun("wahr;p;g\nja;0.5;1\nnein;0.25;1\n;0.5;2\nja;0.75;2\n", options)
+    asked: dict[str, Any] = {
+        "y": "wahr",
+        "pred": "p",
+        "positive": "ja",
+        "missing": "skip",
+        "delimiter": ";",
+        "class_weight": {"ja": 2.0},
+        "by": "g",
+    }
+    config = begun("wahr;p;g\nja;0.5;1\nnein;0.25;1\n;0.5;2\nja;0.75;2\n", **asked)
     assert [check.loss for check in config.checks] == ["bce", "brier", "bce"]
     for check in config.checks:
         kept = {**check.options, "by": ("g",)}
-        assert make_options(**kept) == options
+        assert make_options(**kept) == make_options(**asked)
     assert config.checks[2].options["by"] == ("g",)
 
 
 @pytest.mark.usefixtures("here")
 def test_a_file_without_a_header() -> None:
-    config = begun("1,2\n3,4\n", Options(header=False))
+    config = begun("1,2\n3,4\n", header=False)
     assert [check.options for check in config.checks] == [
         {"header": False, "y": "1", "pred": "2"}
     ] * 2
@@ -238,7 +243,7 @@ def test_nothing_is_overwritten(here: Path) -> None:
     (here / "folder.toml").mkdir()
     for name in ("file.toml", "link.toml", "folder.toml"):
         with pytest.raises(UsageError) as caught:
-            begin(["preds.csv"], PLAIN, name)
+            start("preds.csv", name)
         assert str(caught.value) == f"{name} exists, and is left as it is; write elsewhere with -o"
     assert (here / "file.toml").read_text() == "mine"
     assert not (here / "nowhere").exists()
@@ -247,11 +252,11 @@ def test_nothing_is_overwritten(here: Path) -> None:
 def test_where_it_cannot_be_written_is_said(here: Path) -> None:
     (here / "preds.csv").write_text("y,yhat\n1,2\n")
     with pytest.raises(OutputError, match=r"^no/x.toml: cannot be written: No such file"):
-        begin(["preds.csv"], PLAIN, "no/x.toml")
+        start("preds.csv", "no/x.toml")
     with pytest.raises(UsageError, match="standard input"):
-        begin(["-"], PLAIN)
+        start("-")
     with pytest.raises(UsageError, match="is not UTF-8"):
-        begin(["a\udcff.csv"], PLAIN)
+        start("a\udcff.csv")
 
 
 def test_paths_lead_from_the_folder_of_the_config(here: Path) -> None:
@@ -259,7 +264,7 @@ def test_paths_lead_from_the_folder_of_the_config(here: Path) -> None:
     (here / "conf").mkdir()
     for name in ("a/one.csv", "a/two.csv"):
         (here / name).write_text("y,yhat\n1,2\n")
-    begin(["a/one.csv", str(here / "a/two.csv")], PLAIN, "conf/gates.toml")
+    start(["a/one.csv", str(here / "a/two.csv")], "conf/gates.toml")
     config = load("conf/gates.toml")
     assert config.checks[0].reading.data == ("conf/../a/one.csv", str(here / "a/two.csv"))
     for check in config.checks:
@@ -292,7 +297,9 @@ ODD = ["a b", 'q"uote', "back\\slash", "new\nline", "#", "[x]", "a,b", "ünï", 
     labels=st.lists(st.sampled_from(ODD), min_size=2, max_size=3, unique=True),
     numbers=st.lists(st.floats(-1e6, 1e6), min_size=12, max_size=12),
 )
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @pytest.mark.usefixtures("here")
 def test_any_name_is_written_so_that_it_reads_back(
     names: list[str], labels: list[str], numbers: list[float]
@@ -301,7 +308,7 @@ def test_any_name_is_written_so_that_it_reads_back(
     rows = [
         (numbers[at], numbers[at + 1], labels[at % len(labels)]) for at in range(len(numbers) - 1)
     ]
-    config = begun(table(names, rows), Options(y=y, pred=pred))
+    config = begun(table(names, rows), y=y, pred=pred)
     assert config.checks[-1].options["by"] == (group,)
 
 
@@ -338,5 +345,5 @@ def test_a_long_file_is_read_from_its_beginning(here: Path) -> None:
     """Only a first piece is looked at, whatever the size; the values are of all rows."""
     rows = "1,2\n" * 400_000 + "1,3\n" * 400_000
     (here / "preds.csv").write_text(f"y,yhat\n{rows}")
-    text, _ = starting_text(["preds.csv"], PLAIN)
+    text, _ = starting_text(["preds.csv"], Options())
     assert tomllib.loads(text)["check"][1]["max"] == 1.58
