@@ -7,13 +7,12 @@ relative to its folder.
 from __future__ import annotations
 
 import os
-import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from lossctl.config_file import INIT, NAME, PROJECT, Book, open_book
 from lossctl.config_keys import GATES, KEYS, MARGINS, WEIGHTS, shown
-from lossctl.config_lines import Path, line_of, lines_of
+from lossctl.config_lines import Path
 from lossctl.errors import ConfigError, UsageError
 from lossctl.guards import allowed_guards
 from lossctl.losses.registry import nearest
@@ -21,10 +20,7 @@ from lossctl.losses.spec import parse_specs
 from lossctl.margins import Margin
 from lossctl.options import Options
 
-NAME = "lossctl.toml"
-PROJECT = "pyproject.toml"
 ALPHA = 0.05
-INIT = f"'lossctl check --init preds.csv' writes a {NAME}"
 REPORT = ".json"  # what a recorded report ends with
 
 
@@ -52,7 +48,7 @@ class CheckSpec(NamedTuple):
     ``loss`` is one spec. ``recorded`` is the path of a report whose values are the baseline,
     ``baseline_pred`` the column of the baseline's predictions: in ``reading.baseline``, else in
     the data. ``better`` says which way the margin goes. ``options`` are keyword arguments of
-    ``lossctl.options.make_options``.
+    ``lossctl.options.make_options``, without what is a field here.
     """
 
     name: str
@@ -95,7 +91,7 @@ def load(path: str | None = None) -> Config:
         path = NAME if os.path.lexists(NAME) or not os.path.lexists(PROJECT) else PROJECT
         if not os.path.lexists(path):
             raise UsageError(f"there is no {NAME} here, and no {PROJECT}: {INIT}")
-    return _config(_open(path))
+    return _config(open_book(path))
 
 
 class _Said(NamedTuple):
@@ -109,71 +105,7 @@ class _Said(NamedTuple):
 _Says = dict[str, _Said]
 
 
-class _Book(NamedTuple):
-    """A document: its file, its tables, and the line of every key."""
-
-    file: str
-    document: Mapping[str, Any]
-    lines: Mapping[Path, int]
-    root: Path
-
-    def error(self, path: Path, message: str) -> ConfigError:
-        """Return the error that points at a key."""
-        line = line_of(self.lines, (*self.root, *path))
-        names = [str(part) for part in path if isinstance(part, str)]
-        names = names[1:] if names[:1] in (["check"], ["defaults"]) and names[1:] else names
-        return ConfigError(message, file=self.file, line=line, key=".".join(names) or None)
-
-    def line(self, path: Path) -> int:
-        """Return the line of a key."""
-        return line_of(self.lines, (*self.root, *path))
-
-
-def _open(file: str) -> _Book:
-    """Return a config, or raise ConfigError."""
-    document, lines = _parsed(_text(file), file)
-    if os.path.basename(file) != PROJECT:
-        return _Book(file, document, lines, ())
-    root: Path = ()
-    for part in ("tool", "lossctl"):
-        root = (*root, part)
-        if part not in document:
-            raise ConfigError(f"has no [tool.lossctl]: {INIT}", file=file)
-        document = document[part]
-        if not isinstance(document, Mapping):
-            raise _Book(file, {}, lines, ()).error(root, f"must be a table, got {shown(document)}")
-    return _Book(file, document, lines, root)
-
-
-def _text(file: str) -> str:
-    try:
-        with open(file, "rb") as stream:
-            return stream.read().decode()
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise ConfigError("is not UTF-8 text", file=file, line=line) from None
-    except (OSError, ValueError) as error:  # a path with a NUL in it is a ValueError
-        why = error.strerror if isinstance(error, OSError) else "that is no path"
-        raise ConfigError(f"cannot be read: {why}", file=file) from None
-
-
-def _parsed(text: str, file: str) -> tuple[Mapping[str, Any], Mapping[Path, int]]:
-    text = text.removeprefix("\ufeff")
-    try:
-        return tomllib.loads(text), lines_of(text)
-    except RecursionError:
-        raise ConfigError("is nested too deep", file=file) from None
-    except ValueError as error:  # TOMLDecodeError is one, and so is a number of too many digits
-        said = " ".join(str(error).split())
-        place = re.search(r" \(at line (\d+), column (\d+)\)$", said)
-        end = said.endswith(" (at end of document)")
-        what = said[: place.start()] if place else said.removesuffix(" (at end of document)")
-        line = int(place[1]) if place else text.count("\n") + 1 if end else None
-        column = f", column {place[2]}" if place else " at the end" if end else ""
-        raise ConfigError(f"is not TOML{column}: {what}", file=file, line=line) from None
-
-
-def _config(book: _Book) -> Config:
+def _config(book: Book) -> Config:
     document = book.document
     for key in document:
         if key not in ("defaults", "check"):
@@ -212,7 +144,7 @@ def _unknown(key: str, known: Sequence[str], what: str) -> str:
     return f"unknown key: {advice}"
 
 
-def _said(book: _Book, path: Path, table: Mapping[str, Any], *, own: bool) -> _Says:
+def _said(book: Book, path: Path, table: Mapping[str, Any], *, own: bool) -> _Says:
     """Return what a table says, each value read as its key has it."""
     said = {}
     for name, value in table.items():
@@ -243,7 +175,7 @@ def _merged(defaults: _Says, own: _Says) -> _Says:
     return {**kept, **own}
 
 
-def _check(book: _Book, path: Path, said: _Says) -> CheckSpec:
+def _check(book: Book, path: Path, said: _Says) -> CheckSpec:
     """Return the check that a table and the defaults make."""
     said = _consistent(book, path, said)
 
@@ -263,7 +195,11 @@ def _check(book: _Book, path: Path, said: _Says) -> CheckSpec:
         header=value("header", True),
         input_format=value("input_format"),
     )
-    options = {name: found.value for name, found in said.items() if name in Options._fields}
+    options = {
+        name: found.value
+        for name, found in said.items()
+        if name in Options._fields and name not in CheckSpec._fields
+    }
     loss = _loss(book, said["loss"])
     margin = value("no_worse_than", value("better_by"))
     return CheckSpec(
@@ -284,7 +220,7 @@ def _check(book: _Book, path: Path, said: _Says) -> CheckSpec:
     )
 
 
-def _consistent(book: _Book, path: Path, said: _Says) -> _Says:
+def _consistent(book: Book, path: Path, said: _Says) -> _Says:
     """Return what has an effect, or raise what contradicts itself or would have none."""
     for name, example in (("loss", "rmse"), ("data", "preds.csv")):
         if name not in said or not said[name].value:
@@ -331,7 +267,7 @@ _NEEDS = {
 }
 
 
-def _files(book: _Book, said: _Says, name: str) -> tuple[str, ...]:
+def _files(book: Book, said: _Says, name: str) -> tuple[str, ...]:
     """Return the files that a key names, as the working directory has them."""
     found = said.get(name)
     if found is None:
@@ -355,7 +291,7 @@ def _files(book: _Book, said: _Says, name: str) -> tuple[str, ...]:
     return tuple(paths)
 
 
-def _loss(book: _Book, said: _Said) -> str:
+def _loss(book: Book, said: _Said) -> str:
     try:
         specs = parse_specs(said.value)
     except UsageError as error:
@@ -365,7 +301,7 @@ def _loss(book: _Book, said: _Said) -> str:
     return str(said.value)
 
 
-def _allowed(book: _Book, said: _Said | None) -> frozenset[str]:
+def _allowed(book: Book, said: _Said | None) -> frozenset[str]:
     try:
         return allowed_guards(said.value if said else ())
     except UsageError as error:

@@ -8,13 +8,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from lossctl import get_loss
 from lossctl.config import Config, Reading, load
 from lossctl.config_keys import KEYS, reference
 from lossctl.errors import ConfigError, ExitCode, UsageError
 from lossctl.guards import GUARDS
 from lossctl.margins import Margin
 from lossctl.options import make_options
+from lossctl.sources.csv_file import Dialect
 
 Loaded = Callable[..., Config]
 
@@ -132,11 +136,15 @@ def test_a_check_without_a_name_is_named_after_its_gate(
     assert check.name == name
 
 
-def test_a_report_is_a_baseline_that_is_not_read_with_the_data(loaded: Loaded) -> None:
+@pytest.mark.parametrize("name", ["base.json", "BASE.JSON"])
+def test_a_report_is_a_baseline_that_is_not_read_with_the_data(
+    loaded: Loaded, folder: Path, name: str
+) -> None:
+    (folder / name).write_text("{}")
     (check,) = loaded(
-        '[[check]]\ndata="preds.csv"\nloss="mse"\nbaseline="base.json"\nno_worse_than=1\n'
+        f'[[check]]\ndata="preds.csv"\nloss="mse"\nbaseline="{name}"\nno_worse_than=1\n'
     ).checks
-    assert check.recorded == "base.json"
+    assert check.recorded == name
     assert check.reading.baseline == ()
     assert not check.compares
 
@@ -173,6 +181,11 @@ def test_what_a_check_says_itself_is_meant(loaded: Loaded) -> None:
     ).checks
     assert (three.reading.baseline, three.reading.key) == ((), ())
     assert (three.cluster, three.alpha) == (None, 0.05)
+    (four,) = loaded(
+        '[defaults]\ndata="preds.csv"\nbaseline_pred="old"\n[[check]]\nloss="mse"\nmax=1\n'
+    ).checks
+    assert four.baseline_pred is None
+    assert not four.compares
 
 
 def test_paths_are_relative_to_the_folder_of_the_config(folder: Path) -> None:
@@ -416,6 +429,56 @@ def test_a_text_of_another_system_is_read(loaded: Loaded) -> None:
     text = f"\ufeff[[check]]\n{CHECK}[[check]]\n{CHECK}name = 1\n"
     with pytest.raises(ConfigError, match=r"^lossctl.toml:9: name: must be a text, got 1$"):
         loaded(text.replace("\n", "\r\n"))
+
+
+LITERALS = st.sampled_from(
+    ['"preds.csv"', '"base.csv"', '"base.json"', '"gone.csv"', '"rmse"', '"mae:y=a"', '"1%"', '""',
+     '"error"', '"sum"', '"a"', "0", "1", "-1", "60.5", "0.05", "nan", "true", "false", "[]", "{}",
+     '["preds.csv", "more.csv"]', '["floor"]', "[1]", "{a = 1}", '{a = "b"}', "1979-05-27",
+     '"\\u001b[1m"', "9223372036854775807", '"-"', '"."']
+)  # fmt: skip
+TABLES = st.dictionaries(st.sampled_from(list(KEYS)), LITERALS, max_size=5)
+
+
+def written(table: dict[str, str]) -> str:
+    return "".join(f"{key} = {value}\n" for key, value in table.items())
+
+
+def tried(loaded: Loaded, text: str) -> Config | ConfigError:
+    try:
+        return loaded(text)
+    except ConfigError as error:
+        return error
+
+
+@given(TABLES, st.lists(TABLES, max_size=3), st.booleans())
+@settings(
+    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_whatever_it_says_it_is_a_config_or_one_line(
+    loaded: Loaded, defaults: dict[str, str], tables: list[dict[str, str]], sound: bool
+) -> None:
+    base = {"loss": '"rmse"', "data": '"preds.csv"', "max": "60"} if sound else {}
+    text = "".join(f"[[check]]\n{written({**base, **table})}" for table in tables)
+    text += f"[defaults]\n{written(defaults)}"
+    config = tried(loaded, text)
+    if isinstance(config, ConfigError):
+        assert str(config).startswith("lossctl.toml:")
+        assert str(config).isprintable()
+        if config.key in KEYS:
+            assert config.line is not None
+            line = text.splitlines()[config.line - 1]
+            assert line.startswith((f"{config.key} = ", "[[check]]"))
+        return
+    assert len(config.checks) == len(tables)
+    for check in config.checks:
+        hash(check.reading)
+        options = make_options(**check.options)
+        assert isinstance(options.dialect, Dialect)
+        assert get_loss(check.loss)
+        gates = (check.maximum, check.minimum, check.margin)
+        assert any(gate is not None for gate in gates)
+        assert check.margin is None or check.recorded or check.compares
 
 
 def test_the_reference_holds_every_key() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lossctl.config_lines import Path, line_of, lines_of
@@ -170,6 +170,7 @@ def paths(value: Any, path: Path = ()) -> Iterator[Path]:
             yield from paths(inner, (*path, key))
 
 
+@settings(deadline=None)
 @given(documents(), st.sampled_from(["\n", "\r\n"]))
 def test_every_key_is_found_on_its_line(document: tuple[str, dict[Path, int]], end: str) -> None:
     text, expected = document
