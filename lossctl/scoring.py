@@ -102,7 +102,7 @@ def score(task: Task, batch: Batch) -> Scores:
     loss = task.bound.loss
     pred = _stack(batch, task.columns.pred)
     if task.form == "ensemble":
-        pred = pred.reshape(batch.size, -1, order="F")
+        pred = pred.reshape(batch.size, len(task.columns.pred), order="F")
     y = _truth(task, batch)
     marks = NO_MARKS
     if y is not None and loss.labels == "signed" and task.form == "elementwise":
