@@ -168,11 +168,10 @@ def one_pass(
     chosen = {index: task for index, task in enumerate(tasks) if _takes_part(index, foci)}
     if not by:
         states.update(((index, ()), State()) for index in chosen)
-    for part in run(table, partial(_summaries, chosen, by, plan, foci), threads):
+    placed = None if watch is None else lambda: watch(table.progress, table.rows)
+    for part in run(table, partial(_summaries, chosen, by, plan, foci), threads, placed):
         for key, state in part.items():
             states[key] = states[key] + state if key in states else state
-        if watch is not None:
-            watch(table.progress, table.rows)
     counts = table.finish()
     for index, task in chosen.items():
         marks = NO_MARKS

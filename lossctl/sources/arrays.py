@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lossctl.batch import Batch, Lines, Text
+from lossctl.batch import Batch, Text
 from lossctl.errors import InputError
 from lossctl.sources.numbers import to_labels, to_numbers
-from lossctl.sources.table import Counts, Parsed, Placer, Want, not_a_number
+from lossctl.sources.table import Counts, Parsed, Piece, Placer, Want, not_a_number
 
 ROWS = 1 << 20  # a batch: enough that handing it to a thread costs nothing
 
@@ -61,15 +61,19 @@ class ArrayTable:
         for start in range(0, self._size, ROWS):
             yield start, min(start + ROWS, self._size)
 
-    def parse(self, block: tuple[int, int]) -> Parsed:
+    def parse(self, block: tuple[int, int]) -> Piece:
         """Return the columns of a range, as views."""
         start, stop = block
         columns = {want: x[start:stop] for want, x in self._ready.items()}
-        return Parsed(stop - start, columns).checked()
+        return Piece(Parsed(stop - start, columns).checked())
 
-    def place(self, parsed: Parsed) -> Batch:
+    def locate(self, piece: Piece) -> Piece:
+        """Return the piece as it is: arrays have no lines."""
+        return piece
+
+    def place(self, piece: Piece) -> tuple[Batch]:
         """Number the rows."""
-        return self._placer.place(parsed, None, Lines())
+        return (self._placer.place(piece),)
 
     def finish(self) -> Counts:
         """Check what only the whole input tells, and return the counts."""

@@ -84,6 +84,14 @@ class BadCell(Exception):
         self.message = message
 
 
+class Piece(NamedTuple):
+    """A parsed block that is known to hold, and where it stands in its file."""
+
+    parsed: Parsed
+    file: str | None = None
+    lines: Lines = Lines()
+
+
 class Counts(NamedTuple):
     """How many rows were read, left out for missing cells, or for infinite ones."""
 
@@ -103,8 +111,9 @@ class Placer:
     nonfinite: int = 0
     first: tuple[str | None, int | None, int, str, bool] | None = field(default=None)
 
-    def place(self, parsed: Parsed, file: str | None, lines: Lines) -> Batch:
-        """Return the batch of a block, without the rows that lack a value."""
+    def place(self, piece: Piece) -> Batch:
+        """Return the batch of a piece, without the rows that lack a value."""
+        parsed, file, lines = piece
         columns = {want.name: x for want, x in parsed.columns.items() if want.numeric}
         texts = {
             want.name: x
