@@ -17,7 +17,7 @@ from lossctl.passes import states_of
 from lossctl.report import Report
 from lossctl.sampling import open_samples
 from lossctl.state import Plan
-from lossctl.tables import files_of, in_files
+from lossctl.tables import files_of, in_files, sources_of, truth_of
 from lossctl.version import VERSION
 
 if TYPE_CHECKING:
@@ -42,7 +42,9 @@ def evaluate(
     ``data`` is a path or a list of paths (``-`` is standard input), a pandas or polars DataFrame,
     or a mapping of names to arrays. ``losses`` are specs, as in ``"mse,huber:delta=2"``. ``y``,
     ``pred`` and ``weight`` select columns: a name, a 1-based position, a list with commas or a
-    glob. Further options are those of the command line. Raises a ``LossctlError``.
+    glob. ``truth`` is data of the same kinds that y is read from, its rows matched by the columns
+    ``key`` or with ``by_position``. Further options are those of the command line. Raises a
+    ``LossctlError``.
     """
     _refuse(options, SAMPLES_ONLY, "evaluate")
     chosen = make_options(y=y, pred=pred, weight=weight, by=by, **options)
@@ -62,6 +64,7 @@ def _refuse(options: Mapping[str, Any], names: Sequence[str], function: str) -> 
 
 def evaluate_with(data: Any, losses: str, options: Options, watch: Watch | None = None) -> Report:
     """Return the report of some losses over the data; ``watch`` is told how far it got."""
+    data = sources_of(data, options)
     specs = parse_specs(losses)
     summaries = not options.value_only
     plan = Plan(summaries, options.top if summaries else 0, options.batch_size)
@@ -75,7 +78,13 @@ def evaluate_with(data: Any, losses: str, options: Options, watch: Watch | None 
             with in_files(data):
                 results.append(make_result(task, state, named, summaries, plan.worst))
     return Report(
-        VERSION, files_of(data), counts.rows, counts.skipped, counts.nonfinite, tuple(results)
+        VERSION,
+        files_of(data),
+        counts.rows,
+        counts.skipped,
+        counts.nonfinite,
+        tuple(results),
+        truth_of(data, options),
     )
 
 

@@ -86,8 +86,12 @@ def wants_of(
     by: tuple[str, ...],
     keep: tuple[str, ...] = (),
     numbers: tuple[str, ...] = (),
+    keys: tuple[str, ...] = (),
 ) -> tuple[Want, ...]:
-    """Return every column that has to be read, each kind of reading once."""
+    """Return every column that has to be read, each kind of reading once.
+
+    ``keys`` are columns that say which row it is, read as text.
+    """
     wants: dict[tuple[str, bool], Want] = {}
 
     def add(want: Want) -> None:
@@ -120,6 +124,6 @@ def wants_of(
         add(Want(name, names.index(name), "text"))
     for name in numbers:
         add(Want(name, names.index(name), infinite=True))
-    for name in keep:
+    for name in (*keep, *keys):
         add(Want(name, names.index(name), "raw"))
     return tuple(wants.values())

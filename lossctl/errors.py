@@ -6,6 +6,7 @@
     ├── UsageError          2  a wrong option, loss name or parameter
     │   └── UnknownLoss        no loss has that name
     ├── InputError          3  the input is invalid or cannot be read
+    │   └── UnmatchedKeys      rows of two files that are to be matched by key are not one to one
     ├── OutputError         3  the output cannot be written
     └── GateFailed          1  a gate or check failed (raised by the command line only)
 
@@ -74,6 +75,10 @@ class InputError(LossctlError):
         parts = [part for part in (place, self.column, self.message) if part]
         line = ": ".join(parts)
         return "".join(char if char.isprintable() else "�" for char in line)
+
+
+class UnmatchedKeys(InputError):
+    """The keys of two tables are not one to one: one is twice, or is in one table only."""
 
 
 class OutputError(LossctlError):

@@ -20,7 +20,7 @@ from lossctl.errors import InputError
 from lossctl.figures import make_result, whole_outcome
 from lossctl.order import Medians, settle
 from lossctl.scoring import NO_MARKS, check_marks, score
-from lossctl.sources.columns import select
+from lossctl.sources.columns import select, select_predicted
 from lossctl.sources.streams import display_name, identity
 from lossctl.state import Focus, Plan, State, summarise, summarise_groups, sums_of
 from lossctl.tables import header_of, in_files, open_table, paths_of, prepare, rereadable
@@ -67,13 +67,13 @@ def states_of(
     ``also`` selects further columns of numbers, without which a row does not count.
     """
     again = any(_may_need_more(spec, plan) for spec in specs)
-    with rereadable(data) if again else nullcontext(data) as source:
+    with rereadable(data, options) if again else nullcontext(data) as source:
         before = identities(source) if again else []
         with open_table(source, options) as table:
             header = header_of(table, options)
             tasks = [make_task(spec, header, options) for spec in specs]
             by = tuple(name for selector in options.by for name in select(header, selector).names)
-            numbers = () if also is None else select(header, also).names
+            numbers = () if also is None else select_predicted(header, also).names
             wants = wants_of(table.names, tasks, by, numbers=numbers)
             states, counts = one_pass(table, tasks, by, plan, options, wants, {}, watch)
         foci = _unsettled(tasks, states, plan)
@@ -173,11 +173,11 @@ def one_pass(
         for key, state in part.items():
             states[key] = states[key] + state if key in states else state
     counts = table.finish()
-    for index, task in chosen.items():
+    for index in chosen:
         marks = NO_MARKS
         for key, state in states.items():
             marks = marks.join(state.marks) if key[0] == index else marks
-        check_marks(task, marks)
+        check_marks(marks)
     return states, counts
 
 

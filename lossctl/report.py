@@ -81,6 +81,13 @@ class Result(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
+class Elsewhere(NamedTuple):
+    """The files of the truth, and the columns that match its rows; None by position."""
+
+    files: tuple[str, ...]
+    key: tuple[str, ...] | None
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """What was read, and a result for every loss and group."""
@@ -91,6 +98,7 @@ class Report:
     skipped: int
     nonfinite: int
     results: tuple[Result, ...]
+    truth: Elsewhere | None = None
 
     @property
     def value(self) -> float:
@@ -114,6 +122,12 @@ class Report:
                 "rows": self.rows,
                 "skipped": self.skipped,
                 "nonfinite": self.nonfinite,
+                "truth": None
+                if self.truth is None
+                else {
+                    "files": list(self.truth.files),
+                    "key": None if self.truth.key is None else list(self.truth.key),
+                },
             },
             "results": [_result_dict(result) for result in self.results],
         }

@@ -100,7 +100,15 @@ REPORT: dict[str, Any] = {
         {
             "schema": {"const": "lossctl.report/1"},
             "version": {"type": "string"},
-            "input": _record({"files": NAMES, "rows": COUNT, "skipped": COUNT, "nonfinite": COUNT}),
+            "input": _record(
+                {
+                    "files": NAMES,
+                    "rows": COUNT,
+                    "skipped": COUNT,
+                    "nonfinite": COUNT,
+                    "truth": _nullable(_record({"files": NAMES, "key": _nullable(NAMES)})),
+                }
+            ),
             "results": {"type": "array", "items": _RESULT, "minItems": 1},
         }
     ),

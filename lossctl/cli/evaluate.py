@@ -23,6 +23,9 @@ def command(
     y: opt.Truth = None,
     pred: opt.Prediction = None,
     weight: opt.Weight = None,
+    truth: opt.TruthFile = None,
+    key: opt.Key = None,
+    by_position: opt.ByPosition = False,
     by: Annotated[
         list[str] | None,
         typer.Option(
@@ -80,6 +83,9 @@ def command(
         y=y,
         pred=pred,
         weight=weight,
+        truth=truth,
+        key=key,
+        by_position=by_position,
         by=by,
         batch_size=batch_size,
         outputs=outputs,

@@ -90,6 +90,11 @@ class CsvTable:
         return self._open.stream.name
 
     @property
+    def files(self) -> tuple[str, ...]:
+        """The names of all files, for messages."""
+        return tuple(map(display_name, self._paths))
+
+    @property
     def header_line(self) -> int:
         """The last line of the header, 1-based."""
         return max(1, self._open.head.lines)
@@ -183,8 +188,12 @@ class CsvTable:
         """Check what only the whole input tells, and return the counts."""
         counts = self._placer.finish()
         if not counts.rows:
-            raise InputError("has a header and no rows", file=self.first_file)
+            raise self.empty()
         return counts
+
+    def empty(self) -> InputError:
+        """Return the error for files without rows."""
+        return InputError("has a header and no rows", file=self.first_file)
 
     def _name(self, file: int) -> str:
         return display_name(self._paths[file])
