@@ -19,7 +19,7 @@ from lossctl.passes import groups_of, states_of
 from lossctl.report import Report
 from lossctl.sampling import open_samples
 from lossctl.state import Plan
-from lossctl.tables import files_of, in_files
+from lossctl.tables import files_of, in_files, sources_of, truth_of
 from lossctl.version import VERSION
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     from lossctl.checks import GradCheck, Of
     from lossctl.options import Options
-    from lossctl.passes import Watch
+    from lossctl.passes import Found, Watch
+    from lossctl.sources.table import Counts
 
 
 def evaluate(
@@ -44,7 +45,9 @@ def evaluate(
     ``data`` is a path or a list of paths (``-`` is standard input), a pandas or polars DataFrame,
     or a mapping of names to arrays. ``losses`` are specs, as in ``"mse,huber:delta=2"``. ``y``,
     ``pred`` and ``weight`` select columns: a name, a 1-based position, a list with commas or a
-    glob. Further options are those of the command line. Raises a ``LossctlError``.
+    glob. ``truth`` is data of the same kinds that y is read from, its rows matched by the columns
+    ``key`` or with ``by_position``. Further options are those of the command line. Raises a
+    ``LossctlError``.
     """
     _refuse(options, SAMPLES_ONLY, "evaluate")
     chosen = make_options(y=y, pred=pred, weight=weight, by=by, **options)
@@ -64,12 +67,20 @@ def _refuse(options: Mapping[str, Any], names: Sequence[str], function: str) -> 
 
 def evaluate_with(data: Any, losses: str, options: Options, watch: Watch | None = None) -> Report:
     """Return the report of some losses over the data; ``watch`` is told how far it got."""
+    data = sources_of(data, options)
     specs = parse_specs(losses)
     summaries = not options.value_only
     plan = Plan(summaries, options.top if summaries else 0, options.batch_size)
     texts = () if options.cluster is None else (options.cluster,)
     found, counts = states_of(
-        data, specs, plan, options, watch, probes=partial(probes_of, options), texts=texts
+        data,
+        specs,
+        plan,
+        options,
+        watch,
+        probes=partial(probes_of, options),
+        texts=texts,
+        keys=() if options.value_only else options.keys,
     )
     by = found.work.by
     results = []
@@ -80,8 +91,26 @@ def evaluate_with(data: Any, losses: str, options: Options, watch: Watch | None 
                 made = make_result(task, found.states[index, group], named, summaries, plan.worst)
             results.append(with_evidence(made, found, index, group, options))
     return Report(
-        VERSION, files_of(data), counts.rows, counts.skipped, counts.nonfinite, tuple(results)
+        VERSION,
+        files_of(data),
+        counts.rows,
+        counts.skipped,
+        counts.nonfinite,
+        tuple(results),
+        truth_of(data, options),
+        None if options.value_only else _signature(found, counts, options),
     )
+
+
+def _signature(found: Found, counts: Counts, options: Options) -> str:
+    from lossctl.evidence import run_of, signature_of
+
+    seed = None
+    if options.ci is not None and options.ci_method == "bootstrap":
+        from lossctl.bootstrap import SEED
+
+        seed = SEED
+    return signature_of(found, run_of(options, found, counts, seed))
 
 
 def samples(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -52,13 +53,45 @@ class Lines(NamedTuple):
         return self.first + (record if self.offsets is None else int(self.offsets[record]))
 
 
+class Place(NamedTuple):
+    """Where a row stands: its number, 1-based over all rows of its table, its file and line."""
+
+    row: int
+    file: str | None = None
+    line: int | None = None
+
+
+class Span(NamedTuple):
+    """A piece of a table: its first row, counted from 0 over the table, its file and lines."""
+
+    first: int
+    file: str | None = None
+    lines: Lines = Lines()
+
+
+def place_of(spans: Sequence[Span], row: int) -> Place:
+    """Return where a row of a table stands, counted from 0; the spans are in order."""
+    span = spans[bisect_right(spans, row, key=lambda span: span.first) - 1]
+    return Place(row + 1, span.file, span.lines.of(row - span.first))
+
+
+class Origin(NamedTuple):
+    """Where a column that another table gave stands there: its name, and a row for each record."""
+
+    column: str
+    spans: Sequence[Span]
+    rows: Indices | range
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Rows ``first_row`` onwards (1-based over all data rows) of one file.
 
     ``columns`` maps names to float64 arrays, or to Text where a binary label is spelled out;
     ``texts`` maps names to columns that are read as text. ``rows`` are the positions that remain
-    where rows were left out, None where none were.
+    where rows were left out, None where none were. ``origins`` are those of the columns that come
+    from another table. ``keys`` say which row it is: int64 where all cells are whole numbers as
+    Python prints them, else text.
     """
 
     size: int
@@ -68,6 +101,8 @@ class Batch:
     file: str | None = None
     lines: Lines = field(default_factory=Lines)
     rows: Indices | None = None
+    origins: Mapping[str, Origin] = field(default_factory=dict)
+    keys: Mapping[str, Any] = field(default_factory=dict)
 
     def numbers(self, name: str) -> Floats:
         """Return a column of numbers."""
@@ -92,7 +127,8 @@ class Batch:
     def _with(self, size: int, chosen: slice | Indices, rows: Indices) -> Batch:
         columns = {name: column[chosen] for name, column in self.columns.items()}
         texts = {name: column[chosen] for name, column in self.texts.items()}
-        return replace(self, size=size, columns=columns, texts=texts, rows=rows)
+        keys = {name: column[chosen] for name, column in self.keys.items()}
+        return replace(self, size=size, columns=columns, texts=texts, rows=rows, keys=keys)
 
     def row(self, index: int) -> int:
         """Return the number of a row, 1-based over all data rows."""
@@ -107,12 +143,25 @@ class Batch:
         """Return the line of the file that a row begins on."""
         return self.lines.of(self._record(index))
 
+    def place(self, index: int, column: str) -> Place:
+        """Return where a cell stands, which may be in another table."""
+        record = self._record(index)
+        origin = self.origins.get(column)
+        if origin is None:
+            return Place(self.first_row + record, self.file, self.lines.of(record))
+        return place_of(origin.spans, int(origin.rows[record]))
+
     def error(self, index: int, column: str, message: str) -> InputError:
         """Return the error that points at a cell."""
-        line = self.line(index)
-        if line is None:
-            message = f"row {self.row(index)}: {message}"
-        return InputError(message, file=self.file, line=line, column=column)
+        place = self.place(index, column)
+        if place.line is None:
+            message = f"row {place.row}: {message}"
+        return InputError(message, file=place.file, line=place.line, column=self.own_name(column))
+
+    def own_name(self, column: str) -> str:
+        """Return what a column is called in its own table."""
+        origin = self.origins.get(column)
+        return column if origin is None else origin.column
 
     def _record(self, index: int) -> int:
         return index if self.rows is None else int(self.rows[index])

@@ -86,9 +86,13 @@ def wants_of(
     by: tuple[str, ...],
     keep: tuple[str, ...] = (),
     numbers: tuple[str, ...] = (),
+    keys: tuple[str, ...] = (),
 ) -> tuple[Want, ...]:
-    """Return every column that has to be read, each kind of reading once."""
-    wants: dict[tuple[str, bool], Want] = {}
+    """Return every column that has to be read, each kind of reading once.
+
+    ``keys`` are columns that say which row it is, read as text.
+    """
+    wants: dict[tuple[str, object], Want] = {}
 
     def add(want: Want) -> None:
         key = (want.name, want.numeric)
@@ -122,4 +126,6 @@ def wants_of(
         add(Want(name, names.index(name), infinite=True))
     for name in keep:
         add(Want(name, names.index(name), "raw"))
+    for name in keys:
+        wants[name, "key"] = Want(name, names.index(name), "key")
     return tuple(wants.values())

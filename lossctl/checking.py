@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lossctl import guarded, guards
 from lossctl.binding import make_task
 from lossctl.errors import ConfigError, InputError, UsageError
+from lossctl.evidence import hash_probes, hashes, run_of, signature_of
 from lossctl.figures import check_state, make_result, whole_outcome
 from lossctl.gates import Lines, Wanted, joined
 from lossctl.losses.spec import parse_specs
 from lossctl.options import make_options
-from lossctl.pairs import Closely, Pair, gate_of, probes_of, refuse_incomparable, standing_of
-from lossctl.passes import Work, find, groups_of, states_of
+from lossctl.pairs import (
+    Closely,
+    Pair,
+    gate_of,
+    pair_of,
+    probes_of,
+    refuse_incomparable,
+    standing_of,
+)
+from lossctl.passes import VALUE_ONLY, Work, find, groups_of
+from lossctl.recorded import read_recorded
 from lossctl.sources.columns import select_all
 from lossctl.state import Plan
-from lossctl.tables import files_of, in_files
+from lossctl.tables import files_of, in_files, side_by_side
 from lossctl.verdicts import Check, CheckReport, Guard, Line, Verdict, worst_of
 from lossctl.version import VERSION
 
@@ -25,10 +35,12 @@ if TYPE_CHECKING:
 
     from lossctl.config import CheckSpec, Config
     from lossctl.options import Options
-    from lossctl.passes import Found, Watch
+    from lossctl.passes import Found, Group, Watch
     from lossctl.probe import Probe
+    from lossctl.recorded import Recorded
     from lossctl.report import Worst
     from lossctl.sources.columns import Header
+    from lossctl.sources.table import Counts
     from lossctl.task import Task
 
 LEVEL = 95.0  # percent, of the intervals that stand beside a verdict
@@ -104,7 +116,16 @@ def _said(guard: Guard) -> str:
 
 
 def _options(runner: Runner, check: CheckSpec) -> Options:
-    options = make_options(**{**check.options, "threads": runner.threads})
+    reading = check.reading
+    options = make_options(
+        **{
+            **check.options,
+            "truth": list(reading.truth) or None,
+            "key": reading.key,
+            "by_position": reading.by_position,
+            "threads": runner.threads,
+        }
+    )
     return options._replace(missing="skip") if "skipped" in check.allow else options
 
 
@@ -117,18 +138,38 @@ def _pass(runner: Runner, checks: Sequence[CheckSpec]) -> list[Check]:
             options = _options(runner, check)
             by = select_all(header, options.by)
             texts = () if check.cluster is None else select_all(header, (check.cluster,))
-            draft = drafts.setdefault((by, texts), _Draft(len(drafts), by, texts, [], {}))
+            draft = drafts.setdefault(
+                (by, texts), _Draft(len(drafts), by, texts, options.keys, [], {})
+            )
             places.append(draft.place(header, check, options))
         return [draft.work for draft in drafts.values()]
 
-    data = list(checks[0].reading.data)
+    reading = checks[0].reading
     options = _options(runner, checks[0])._replace(by=())
+    data = side_by_side(list(reading.baseline) or None, list(reading.data), options)
+    same = tuple(guards.same_file(list(reading.baseline), list(reading.data)))
     found, counts = find(data, options, make, runner.watch)
     with in_files(data):
         return [
-            _check(runner, check, found[place.work], place, data)
+            _check(Look(runner, check, found[place.work], place, data, counts), same)
             for check, place in zip(checks, places, strict=True)
         ]
+
+
+class Look(NamedTuple):
+    """A check, what was found of it, and where."""
+
+    runner: Runner
+    check: CheckSpec
+    found: Found
+    place: Place
+    data: Any
+    counts: Counts
+
+    @property
+    def task(self) -> Task:
+        """Its loss, bound to its columns."""
+        return self.found.work.tasks[self.place.at]
 
 
 class _Draft(NamedTuple):
@@ -137,18 +178,23 @@ class _Draft(NamedTuple):
     number: int
     by: tuple[str, ...]
     texts: tuple[str, ...]
+    keys: tuple[str, ...]
     tasks: list[Task]
     probes: dict[Hashable, Probe]
 
     def place(self, header: Header, check: CheckSpec, options: Options) -> Place:
         """Add what a check needs, and return where it will be found."""
         (spec,) = parse_specs(check.loss)
-        index = self._index(make_task(spec, header, options))
+        old = None
+        if check.compares:
+            old, task = pair_of(spec, header, options, check.baseline_pred)
+            refuse_incomparable(task)
+        else:
+            task = make_task(spec, header, options)
+        index = self._index(task)
         self.probes.update(guarded.probes_of(self.tasks, index))
-        if not check.compares:
+        if old is None:
             return Place(self.number, index)
-        refuse_incomparable(self.tasks[index])
-        old = make_task(spec._replace(pred=check.baseline_pred or spec.pred), header, options)
         place = Place(self.number, index, self._index(old))
         assert place.pair is not None
         cluster = self.texts[0] if self.texts else None
@@ -164,53 +210,83 @@ class _Draft(NamedTuple):
     @property
     def work(self) -> Work:
         """The work, when all checks are in it."""
-        return Work(tuple(self.tasks), self.by, probes=self.probes, texts=self.texts)
+        probes = {**hash_probes(self.tasks, self.keys), **self.probes}
+        return Work(tuple(self.tasks), self.by, VALUE_ONLY, probes, self.texts, (), self.keys)
 
 
-def _check(
-    runner: Runner, check: CheckSpec, found: Found, place: Place, data: Sequence[Any]
-) -> Check:
+def _check(look: Look, same: Sequence[Guard]) -> Check:
     """Return what came of a check over all its groups."""
+    check, found, place = look.check, look.found, look.place
+    who = look.task.bound.spec
+    recorded = None if check.recorded is None else read_recorded(check.recorded)
     lines = []
-    seen: list[Guard] = []
+    seen = list(same) if place.pair is not None else []
     for group in groups_of(found, place.at):
-        line = _line(check, found, place, group)
+        line = _line(look, group, recorded)
         lines.append(line)
-        who = found.work.tasks[place.at].bound.spec
         seen += guarded.broken(found, place.at, group, line.value, who)
-        if place.pair is not None:
-            mismatch = found.parts.get(((place.pair, "truth"), group))
-            seen += filter(None, [None if mismatch is None else guards.truths(mismatch)])
+        mismatch = found.parts.get(((place.pair, "truth"), group))
+        seen += filter(None, [None if mismatch is None else guards.truths(mismatch)])
+        if recorded is not None:
+            truth = hashes(found, place.at, group).truth
+            seen += filter(None, [guards.recorded_truth(recorded.entry(*_of(look, group)), truth)])
     broken = tuple(dict.fromkeys(guard for guard in seen if guard.name not in check.allow))
     verdict = worst_of([*(line.gate.verdict for line in lines), *(Verdict.FAIL for _ in broken)])
-    made = _empty(runner, check)._replace(lines=tuple(lines), guards=broken, verdict=verdict)
+    made = _empty(look.runner, check)._replace(
+        lines=tuple(lines), guards=broken, verdict=verdict, signature=_signature(look)
+    )
     if verdict is Verdict.PASS:
         return made
-    return made._replace(message=_message(made), worst=_blamed(runner, check, made, data))
+    return made._replace(message=_message(made), worst=_blamed(look, made))
 
 
-def _line(check: CheckSpec, found: Found, place: Place, group: tuple[str, ...]) -> Line:
-    task, state = found.work.tasks[place.at], found.states[place.at, group]
-    named = dict(zip(found.work.by, group, strict=True)) if found.work.by else None
+def _signature(look: Look) -> str:
+    """Return the signature of the check alone: of its own loss, or pair of them."""
+    options = _options(look.runner, look.check)
+    alpha = look.check.alpha if look.check.margin is not None else None
+    run = run_of(options, look.found, look.counts)._replace(alpha=alpha)
+    at = (look.place.at,) if look.place.pair is None else look.place.pair
+    return signature_of(look.found, run, at)
+
+
+def _of(look: Look, group: Group) -> tuple[str, Mapping[str, str] | None, tuple[str, ...]]:
+    """Return what a recorded value is looked up by: the loss, the group, the predictions."""
+    by = look.found.work.by
+    named = dict(zip(by, group, strict=True)) if by else None
+    return look.task.bound.spec, named, look.task.columns.pred
+
+
+def _line(look: Look, group: Group, recorded: Recorded | None) -> Line:
+    check, found, place = look.check, look.found, look.place
+    state = found.states[place.at, group]
     where = f" in group {', '.join(group)}" if group else ""
-    check_state(task, state, where)
-    value = whole_outcome(task, state, where).value
-    what = task.bound.spec + (f" [{', '.join(group)}]" if group else "")
+    check_state(look.task, state, where)
+    value = whole_outcome(look.task, state, where).value
+    spec, named, _ = _of(look, group)
+    what = spec + (f" [{', '.join(group)}]" if group else "")
     gates = []
     lines = Lines(check.maximum, check.minimum)
     if lines.drawn:
         gates.append(lines.hold(value, what))
     baseline = interval = None
+    wanted = None
+    if check.margin is not None:
+        wanted = Wanted(check.margin, check.better, check.alpha)
     if place.pair is not None:
         standing = standing_of(found, place.pair, group, LEVEL)
         baseline, interval = standing.baseline, standing.interval
-        if check.margin is not None:
-            gates.append(gate_of(standing, Wanted(check.margin, check.better, check.alpha)))
+        if wanted is not None:
+            gates.append(gate_of(standing, wanted))
+    elif recorded is not None:
+        baseline = recorded.entry(*_of(look, group)).value
+        if wanted is not None:
+            higher = look.task.bound.loss.higher_is_better
+            gates.append(wanted.hold(value, baseline, higher, what))
     return Line(named, state.rows, value, baseline, joined(gates), interval)
 
 
 def _message(made: Check) -> str:
-    """Return in one line why a check did not pass: the worst of its gates and guards first."""
+    """Return in one line why a check did not pass: a guard first, else the worst of its gates."""
     if made.guards:
         return _said(made.guards[0])
     line = next(line for line in made.lines if line.gate.verdict is made.verdict)
@@ -219,24 +295,21 @@ def _message(made: Check) -> str:
     return f"{line.gate.text}{more}"
 
 
-def _blamed(
-    runner: Runner, check: CheckSpec, made: Check, data: Sequence[Any]
-) -> tuple[Worst, ...]:
-    """Return the rows that cost the most in the groups that did not pass: a pass of its own."""
-    options = _options(runner, check)
-    top = options.top
-    specs = parse_specs(check.loss)
+def _blamed(look: Look, made: Check) -> tuple[Worst, ...]:
+    """Return the rows that cost the most where the check did not pass: a pass of its own."""
+    options = _options(look.runner, look.check)
+    top, task, by = options.top, look.task, look.found.work.by
     if not top:
         return ()
-    found, _ = states_of(data, specs, Plan(worst=top), options, runner.watch)
-    task = found.work.tasks[0]
+    work = Work((task,), by, Plan(worst=top), texts=look.found.work.texts)
+    (found,), _ = find(look.data, options, lambda _: (work,), look.runner.watch)
     bad = {
         tuple((line.group or {}).values())
         for line in made.lines
         if line.gate.verdict is not Verdict.PASS
     }
     groups = [group for group in groups_of(found, 0) if group in bad or not bad]
-    with in_files(data):
+    with in_files(look.data):
         rows = [
             row
             for group in groups

@@ -5,18 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lossctl import guarded, guards
-from lossctl.binding import make_task
 from lossctl.errors import UsageError
+from lossctl.evidence import hash_probes, hashes, run_of, signature_of
+from lossctl.flips import SEED
 from lossctl.losses.spec import parse_specs
-from lossctl.pairs import Closely, Pair, comparison_of, probes_of, refuse_incomparable
+from lossctl.pairs import (
+    Closely,
+    Pair,
+    comparison_of,
+    pair_of,
+    probes_of,
+    refuse_incomparable,
+)
 from lossctl.passes import Work, find, groups_of
 from lossctl.sources.columns import select_all
-from lossctl.tables import files_of, in_files
+from lossctl.tables import files_of, in_files, side_by_side
 from lossctl.verdicts import CompareReport
 from lossctl.version import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Sequence
 
     from lossctl.gates import Wanted
     from lossctl.options import Options
@@ -59,32 +67,33 @@ def compare_with(
     allow = settings.allow
     if "skipped" in allow:
         options = options._replace(missing="skip")
-    seen: list[Guard] = []
+    data = side_by_side(baseline, candidate, options)
+    seen = list(guards.same_file(baseline, candidate))
 
     def make(header: Header) -> tuple[Work]:
         tasks: list[Task] = []
         for spec in specs:
-            old = spec._replace(pred=settings.baseline_pred or spec.pred)
-            both = (make_task(old, header, options), make_task(spec, header, options))
+            both = pair_of(spec, header, options, settings.baseline_pred)
             refuse_incomparable(both[1])
             if both[0].columns == both[1].columns:
-                raise UsageError("baseline and candidate are the same column; name two with -p")
+                raise UsageError("baseline and candidate are one column: name two, -p OLD -p NEW")
             tasks += both
-        probes: dict[Hashable, Probe] = {}
+        probes: dict[Hashable, Probe] = dict(hash_probes(tasks, options.keys))
         for pair in pairs:
             probes.update(probes_of(tasks, pair, closely))
             probes.update(guarded.probes_of(tasks, pair.candidate))
         by = select_all(header, options.by)
         texts = () if settings.cluster is None else select_all(header, (settings.cluster,))
-        return (Work(tuple(tasks), by, probes=probes, texts=texts),)
+        return (Work(tuple(tasks), by, probes=probes, texts=texts, keys=options.keys),)
 
     comparisons: list[Comparison] = []
     rows = skipped = nonfinite = 0
     notes: list[str] = []
+    signature = ""
     try:
-        (found,), counts = find(candidate, options, make, watch, again=False)
+        (found,), counts = find(data, options, make, watch, again=False)
         rows, skipped, nonfinite = counts
-        with in_files(candidate):
+        with in_files(data):
             for pair in pairs:
                 for group in groups_of(found, pair.candidate):
                     made = comparison_of(found, pair, group, closely, settings.wanted)
@@ -92,6 +101,11 @@ def compare_with(
                     who = f"{made.spec} of the candidate"
                     seen += guarded.broken(found, pair.candidate, group, made.candidate, who)
                     seen += filter(None, [_truth(found, pair, group)])
+        alpha = None if settings.wanted is None else settings.wanted.alpha
+        seed = SEED if any(made.permutation for made in comparisons) else None
+        run = run_of(options, found, counts, seed)._replace(alpha=alpha)
+        signature = signature_of(found, run)
+        notes += _equal(found, pairs)
     except guards.RAISED as error:
         guard = guards.guard_of(error)
         if guard.name in allow:
@@ -109,8 +123,21 @@ def compare_with(
         comparisons=tuple(comparisons),
         guards=tuple(dict.fromkeys(guard for guard in seen if guard.name not in allow)),
         notes=tuple(notes),
-        signature="",
+        signature=signature,
     )
+
+
+def _equal(found: Found, pairs: Sequence[Pair]) -> list[str]:
+    """Return a note where the predictions of both are the same throughout."""
+    same = [
+        found.work.tasks[pair.candidate].bound.spec
+        for pair in pairs
+        if all(
+            hashes(found, pair.baseline, group).pred == hashes(found, pair.candidate, group).pred
+            for group in groups_of(found, pair.candidate)
+        )
+    ]
+    return [f"{spec}: baseline and candidate predict the same in every row" for spec in same]
 
 
 def _truth(found: Found, pair: Pair, group: Group) -> Guard | None:

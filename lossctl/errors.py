@@ -119,7 +119,7 @@ class MissingCells(InputError):
 
 
 class UnmatchedKeys(InputError):
-    """Rows of two files do not match one to one."""
+    """The keys of two tables are not one to one: one is twice, or is in one table only."""
 
 
 class OutputError(LossctlError):

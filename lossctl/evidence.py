@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from lossctl.options import Options
     from lossctl.passes import Found, Group
     from lossctl.probe import Probe
-    from lossctl.report import Interval, NoInterval, Result
+    from lossctl.report import Hashes, Interval, NoInterval, Result
+    from lossctl.signature import Run
+    from lossctl.sources.table import Counts
     from lossctl.task import Task
 
 # Imported where they are asked for: a bare value does without.
@@ -24,6 +26,8 @@ def probes_of(
     ``texts`` are the columns that were selected for it: that of the clusters, where there is one.
     """
     found: dict[Hashable, Probe] = {}
+    if not options.value_only:
+        found.update(hash_probes(tasks, options.keys))
     if options.ci is not None:
         found.update(_spreads(options, tasks, texts[0] if texts else None))
     if options.floor:
@@ -55,6 +59,8 @@ def with_evidence(
     result: Result, found: Found, index: int, group: Group, options: Options
 ) -> Result:
     """Return a result with its interval and its floor, where they were asked for."""
+    if not options.value_only:
+        result = result._replace(hashes=hashes(found, index, group))
     if options.ci is not None:
         result = result._replace(interval=_interval(found, index, group, options))
     if options.floor:
@@ -82,3 +88,47 @@ def _interval(found: Found, index: int, group: Group, options: Options) -> Inter
 
         return bootstrap_of(task, found.parts[("kept", index), group], level)
     return NoInterval(no_interval(task) or "there were no rows to take it from")
+
+
+def hash_probes(tasks: Sequence[Task], keys: Sequence[str]) -> dict[Hashable, Probe]:
+    """Return what is looked at for the hashes of the truth and of the predictions."""
+    from lossctl.signature import hashes_of
+
+    probes = (probe for index, task in enumerate(tasks) for probe in hashes_of(task, index, keys))
+    return {probe.key: probe for probe in probes}
+
+
+def hashes(found: Found, index: int, group: Group) -> Hashes:
+    """Return the hashes of the truth and of the predictions of a loss over a group."""
+    from lossctl.report import Hashes
+    from lossctl.signature import hashes_of
+
+    probes = hashes_of(found.work.tasks[index], index, found.work.keys)
+    made = {probe.what: str(found.parts[probe.key, group]) for probe in probes}
+    return Hashes(made.get("y"), made["pred"])
+
+
+def signature_of(found: Found, run: Run, at: Sequence[int] | None = None) -> str:
+    """Return the line that determines what was found of all losses, or of those at some places."""
+    from lossctl.signature import Signed, merged, signature_line
+
+    known = merged(found.parts)
+    tasks = found.work.tasks
+    chosen = tasks if at is None else [tasks[index] for index in at]
+    return signature_line([Signed.of(task, known, found.work.keys) for task in chosen], run)
+
+
+def run_of(options: Options, found: Found, counts: Counts, seed: int | None = None) -> Run:
+    """Return what a report took besides its losses."""
+    from lossctl.signature import Run
+
+    cluster = found.work.texts[0] if found.work.texts else None
+    return Run(
+        missing=options.missing,
+        skipped=counts.skipped,
+        key=found.work.keys,
+        by=found.work.by,
+        cluster=cluster,
+        batch_size=options.batch_size,
+        seed=seed,
+    )

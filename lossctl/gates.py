@@ -90,6 +90,19 @@ class Wanted(NamedTuple):
         """The rule as a person reads it."""
         return f"{'better by' if self.better else 'no worse than'} {self.margin}"
 
+    def hold(self, value: float, baseline: float, higher: bool, what: str) -> Gate:
+        """Return the gate of a value beside a recorded one, whose rows are not there to be paired.
+
+        ``higher``: whether higher values are better.
+        """
+        excess = baseline - value if higher else value - baseline
+        side = "worse" if excess > 0.0 else "better"
+        allowed = self.allowed(baseline)
+        text = f"{what} is {value!r}, recorded {baseline!r}: {abs(excess):.6g} {side}"
+        if not excess <= allowed or (self.better and excess == 0.0):
+            return Gate(self.rule, Verdict.FAIL, f"{text}, allowed {allowed:.6g}")
+        return Gate(self.rule, Verdict.PASS, text)
+
     def allowed(self, baseline: float) -> float:
         """Return how much the candidate's value may exceed the baseline's; below 0 if better."""
         size = self.margin.amount * (abs(baseline) if self.margin.relative else 1.0)

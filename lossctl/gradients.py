@@ -13,7 +13,7 @@ from lossctl.errors import UsageError
 from lossctl.losses.spec import parse_specs
 from lossctl.passes import first_pass, second_pass
 from lossctl.slips import Range, Rule, bases_of, range_of, slips_of, within
-from lossctl.sources.columns import select
+from lossctl.sources.columns import select_predicted
 from lossctl.state import Plan, cells_of
 from lossctl.tables import files_of, header_of, open_table, rereadable
 
@@ -49,7 +49,7 @@ def gradcheck_with(
         raise UsageError(f"gradcheck takes one loss, got {len(specs)}")
     _check_settings(settings)
     pred = options.pred if specs[0].pred is None else specs[0].pred
-    with rereadable(data) as source:
+    with rereadable(data, options) as source:
         whole = first_pass(source, specs[0], options, Plan(summaries=True), also=grad)
         task = whole.task
         if settings.of == "sum" and whole.outcome.atoms is not None:
@@ -109,7 +109,7 @@ def _grad_columns(task: Task, header: Any, grad: str, pred: str | None) -> tuple
 
     What stars match goes together: classes, roles, or what the star of the predictions matched.
     """
-    chosen = select(header, grad)
+    chosen = select_predicted(header, grad)
     k = len(task.columns.pred)
     if len(chosen.names) != k:
         raise UsageError(
@@ -117,7 +117,7 @@ def _grad_columns(task: Task, header: Any, grad: str, pred: str | None) -> tuple
             " for each"
         )
     roles = tuple(role.name for role in task.bound.loss.roles)
-    stars = select(header, pred).stars if pred is not None and not roles else None
+    stars = select_predicted(header, pred).stars if pred is not None and not roles else None
     order = task.columns.classes or roles or stars or ()
     if chosen.stars and k > 1 and sorted(chosen.stars) == sorted(order):
         by_star = dict(zip(chosen.stars, chosen.names, strict=True))

@@ -6,7 +6,7 @@ They are on in ``compare`` and ``check``, and each is switched off by its name.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lossctl.errors import (
     InputError,
@@ -16,12 +16,15 @@ from lossctl.errors import (
     UsageError,
     ZeroWeights,
 )
+from lossctl.sources.streams import display_name, identity
+from lossctl.tables import paths_of
 from lossctl.verdicts import Guard
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from lossctl.moves import Extremes, Mismatch
+    from lossctl.recorded import Entry
     from lossctl.report import Floor
 
 GUARDS = {
@@ -68,6 +71,22 @@ def guard_of(error: InputError) -> Guard:
     return Guard(name, str(error))
 
 
+def same_file(baseline: Any, candidate: Any) -> Iterator[Guard]:
+    """Look for a file that is on both sides, under whatever name."""
+    known = dict(_inodes(baseline))
+    for inode, path in _inodes(candidate):
+        if inode in known:
+            also = "" if known[inode] == path else f", called {known[inode]} there"
+            yield Guard("same-file", f"{path} is the baseline too{also}")
+
+
+def _inodes(data: Any) -> Iterator[tuple[tuple[int, int], str]]:
+    for path in paths_of(data) or ():
+        found = identity(path)
+        if found is not None:
+            yield found[:2], display_name(path)
+
+
 def constant(extremes: Extremes, who: str) -> Guard | None:
     """Look for predictions that never change."""
     if not extremes.constant:
@@ -95,6 +114,16 @@ def truths(mismatch: Mismatch) -> Guard | None:
         "truth",
         f"{rows} another y in the baseline than in the candidate, first {place}:"
         f" {_cell(mismatch.baseline)} and {_cell(mismatch.candidate)}",
+    )
+
+
+def recorded_truth(entry: Entry, truth: str | None) -> Guard | None:
+    """Look for a recorded value that was taken of another truth."""
+    if entry.truth is None or entry.truth == truth:
+        return None
+    return Guard(
+        "truth",
+        f"the recorded {entry.spec} is of another truth: its hash is {entry.truth}, not {truth}",
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from lossctl.errors import UsageError
+from lossctl.sources.columns import listed
 from lossctl.sources.csv_file import Dialect, check_delimiter
 from lossctl.task import NO_WEIGHTS
 
@@ -37,6 +38,14 @@ class Options(NamedTuple):
     value_only: bool = False
     keep: Sequence[str] = ()
     block_size: int | None = None
+    truth: Any = None
+    key: Sequence[str] = ()
+    by_position: bool = False
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The names of the key columns."""
+        return tuple(dict.fromkeys(name for part in self.key for name in listed(part)))
 
     @property
     def dialect(self) -> Dialect:
@@ -57,8 +66,9 @@ def make_options(by: str | Sequence[str] | None = None, **options: Any) -> Optio
     for name in ("positive", "ignore", "y", "pred", "weight", "cluster"):
         if options.get(name) is not None:
             options[name] = str(options[name])
-    if isinstance(options.get("keep"), str):
-        options["keep"] = (options["keep"],)
+    for name in ("keep", "key"):
+        if isinstance(options.get(name), str):
+            options[name] = (options[name],)
     weights = options.get("class_weight") or {}
     if not isinstance(weights, Mapping):
         raise UsageError(f"class_weight maps labels to weights, got {weights!r}")
@@ -85,6 +95,18 @@ def make_options(by: str | Sequence[str] | None = None, **options: Any) -> Optio
         given = "cluster" if chosen.cluster is not None else "ci_method"
         raise UsageError(f"{given} needs ci, the level of the intervals in percent")
     return chosen
+
+
+def check_truth(options: Options) -> None:
+    """Refuse a truth of which nothing says how its rows are matched, or two things do."""
+    if options.truth is None:
+        if options.by_position:
+            raise UsageError("--by-position matches the rows of two files: name one by --truth")
+        return
+    if options.keys and options.by_position:
+        raise UsageError("--key and --by-position exclude one another")
+    if not options.keys and not options.by_position:
+        raise UsageError("say how the rows of --truth are matched: by --key COL or --by-position")
 
 
 def _weight(weight: Any) -> float:

@@ -7,8 +7,10 @@ config read their data together.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from lossctl.binding import make_task
 from lossctl.errors import UsageError
 from lossctl.figures import check_state, whole_outcome
 from lossctl.flips import Flipped, flips_of
@@ -18,6 +20,7 @@ from lossctl.intervals import difference_of, theta_of
 from lossctl.kept import kept_of
 from lossctl.moves import Moving, SameTruth
 from lossctl.report import Interval, NoInterval
+from lossctl.sources.columns import has_truth
 from lossctl.variation import variation_of
 from lossctl.verdicts import Comparison, Flips, Moved, PairedT
 
@@ -26,9 +29,12 @@ if TYPE_CHECKING:
 
     from lossctl.gates import Wanted
     from lossctl.intervals import Difference
+    from lossctl.losses.spec import Spec
     from lossctl.moves import MovedRow
+    from lossctl.options import Options
     from lossctl.passes import Found, Group
     from lossctl.probe import Probe
+    from lossctl.sources.columns import Header
     from lossctl.task import Task
     from lossctl.variation import Part
     from lossctl.verdicts import Gate
@@ -65,6 +71,36 @@ def refuse_incomparable(task: Task) -> None:
     if loss.aggregate not in COMPARABLE:
         advice = "mse, which ranks models alike" if loss.higher_is_better else "mae or mse"
         raise UsageError(f"{loss.name} is no mean over rows and has no paired test; use {advice}")
+
+
+def pair_of(
+    spec: Spec, header: Header, options: Options, baseline_pred: str | None
+) -> tuple[Task, Task]:
+    """Bind a loss to the columns of the baseline and to those of the candidate.
+
+    Where they are two tables, each has its own truth, unless that stands in a third, or in only
+    one of them.
+    """
+    old = spec._replace(pred=baseline_pred or spec.pred)
+    if "baseline" not in header.sides:
+        return make_task(old, header, options), make_task(spec, header, options)
+    sides = header.sides
+    ours, theirs = header, header._replace(predictions="baseline")
+    if "truth" not in sides:
+        y = options.y if spec.y is None else spec.y
+        here, there = (
+            has_truth(sides[role].header, y) for role in (header.predictions, "baseline")
+        )
+        alone = {**sides, "truth": sides["baseline"]}
+        if there or not here:
+            theirs = theirs._replace(sides=alone)
+        if there and not here:
+            ours = ours._replace(sides=alone)
+    candidate = make_task(spec, ours, options)
+    baseline = make_task(old, theirs, options)
+    # A row has one weight: that of the truth, else the candidate's.
+    columns = baseline.columns._replace(weight=candidate.columns.weight)
+    return replace(baseline, columns=columns), candidate
 
 
 def probes_of(tasks: Sequence[Task], pair: Pair, closely: Closely) -> dict[Hashable, Probe]:

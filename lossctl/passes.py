@@ -20,7 +20,7 @@ from lossctl.figures import make_result, whole_outcome
 from lossctl.order import Medians, settle
 from lossctl.probe import NO_PROBES, Probes
 from lossctl.scoring import NO_MARKS, check_marks, score
-from lossctl.sources.columns import select, select_all
+from lossctl.sources.columns import select_all, select_predicted
 from lossctl.sources.streams import display_name, identity
 from lossctl.state import Focus, Plan, State, summarise_groups, sums_of
 from lossctl.tables import header_of, in_files, open_table, paths_of, prepare, rereadable
@@ -61,7 +61,7 @@ class Work(NamedTuple):
     """What a pass is to find: losses, by group or not, and what else is looked at.
 
     ``texts`` and ``numbers`` are columns that are read besides, as text and as numbers; a row that
-    lacks one of them does not count.
+    lacks one of them does not count. ``keys`` are columns that say which row it is.
     """
 
     tasks: tuple[Task, ...]
@@ -70,6 +70,7 @@ class Work(NamedTuple):
     probes: Probes = NO_PROBES
     texts: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
 
 
 class Found(NamedTuple):
@@ -93,7 +94,7 @@ def find(
     ``make`` is given the columns. ``again`` says whether more passes may be needed, for which a
     pipe is kept.
     """
-    with rereadable(data) if again else nullcontext(data) as source:
+    with rereadable(data, options) if again else nullcontext(data) as source:
         before = identities(source) if again else []
         with open_table(source, options) as table:
             works = list(make(header_of(table, options)))
@@ -130,18 +131,20 @@ def states_of(
     also: str | None = None,
     probes: Callable[[Sequence[Task], Sequence[str]], Probes] = lambda *_: NO_PROBES,
     texts: Sequence[str] = (),
+    keys: Sequence[str] = (),
 ) -> tuple[Found, Counts]:
     """Return what is found of some losses, and how many rows were read.
 
     ``also`` selects further columns of numbers, without which a row does not count; ``probes``
-    makes what else is looked at, for which the columns that ``texts`` select are read as well.
+    makes what else is looked at, for which the columns that ``texts`` select are read as well, and
+    the key columns ``keys``.
     """
 
     def make(header: Header) -> tuple[Work]:
         tasks = tuple(make_task(spec, header, options) for spec in specs)
         by, more = (select_all(header, selectors) for selectors in (options.by, texts))
-        numbers = () if also is None else select(header, also).names
-        return (Work(tasks, by, plan, probes(tasks, more), more, numbers),)
+        numbers = () if also is None else select_predicted(header, also).names
+        return (Work(tasks, by, plan, probes(tasks, more), more, numbers, tuple(keys)),)
 
     again = any(_may_need_more(spec, plan) for spec in specs)
     (found,), counts = find(data, options, make, watch, again=again)
@@ -168,7 +171,8 @@ def wants_of_works(names: tuple[str, ...], works: Sequence[Work]) -> tuple[Want,
     tasks = [task for work in works for task in work.tasks]
     texts = tuple(name for work in works for name in (*work.by, *work.texts))
     numbers = tuple(name for work in works for name in work.numbers)
-    return wants_of(names, tasks, texts, numbers=numbers)
+    keys = tuple(dict.fromkeys(name for work in works for name in work.keys))
+    return wants_of(names, tasks, texts, numbers=numbers, keys=keys)
 
 
 class Whole(NamedTuple):
@@ -251,19 +255,18 @@ def one_pass(
             for work, tasks, looks in zip(works, chosen, foci, strict=True)
         ]
 
-    for batch_found in run(table, look, threads):
+    placed = None if watch is None else lambda: watch(table.progress, table.rows)
+    for batch_found in run(table, look, threads, placed):
         for part, (states, parts) in zip(found, batch_found, strict=True):
             _merge(part.states, states)
             _merge(part.parts, parts)
-        if watch is not None:
-            watch(table.progress, table.rows)
     counts = table.finish()
     for part, tasks in zip(found, chosen, strict=True):
-        for index, task in tasks.items():
+        for index in tasks:
             marks = NO_MARKS
             for key, state in part.states.items():
                 marks = marks.join(state.marks) if key[0] == index else marks
-            check_marks(task, marks)
+            check_marks(marks)
     return found, counts
 
 

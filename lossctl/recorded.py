@@ -20,6 +20,7 @@ class Entry(NamedTuple):
     group: Group
     pred: tuple[str, ...]
     value: float
+    truth: str | None = None
 
 
 class Recorded(NamedTuple):
@@ -31,7 +32,13 @@ class Recorded(NamedTuple):
     def value(
         self, spec: str, group: Mapping[str, str] | None = None, pred: tuple[str, ...] = ()
     ) -> float:
-        """Return the value of a loss over all rows or a group, or raise InputError.
+        """Return the value of an entry."""
+        return self.entry(spec, group, pred).value
+
+    def entry(
+        self, spec: str, group: Mapping[str, str] | None = None, pred: tuple[str, ...] = ()
+    ) -> Entry:
+        """Return what is recorded of a loss over all rows or a group, or raise InputError.
 
         ``spec`` is that of ``BoundLoss.spec``. Where the report holds several values of it, that
         of the prediction columns ``pred`` is meant.
@@ -46,7 +53,7 @@ class Recorded(NamedTuple):
             raise self._error(f"holds no single value of {spec}{of}; it holds {', '.join(known)}")
         if not math.isfinite(found[0].value):
             raise self._error(f"the value of {spec}{of} is {found[0].value:g}: nothing to hold")
-        return found[0].value
+        return found[0]
 
     def _error(self, message: str) -> InputError:
         return InputError(message, file=self.file)
@@ -79,4 +86,5 @@ def _no_number(word: str) -> NoReturn:
 def _entry(result: Mapping[str, Any]) -> Entry:
     group = frozenset((str(name), str(label)) for name, label in (result["group"] or {}).items())
     pred = tuple(map(str, result["columns"]["pred"]))
-    return Entry(str(result["spec"]), group, pred, float(result["value"]))
+    truth = (result.get("hashes") or {}).get("truth")
+    return Entry(str(result["spec"]), group, pred, float(result["value"]), truth)

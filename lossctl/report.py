@@ -62,6 +62,13 @@ class Floor(NamedTuple):
     approximate: bool = False
 
 
+class Hashes(NamedTuple):
+    """The hashes of the truth and of the predictions, with the key of each row if there is one."""
+
+    truth: str | None
+    pred: str
+
+
 class Skill(NamedTuple):
     """The floor of a loss, None where it has none, and the share of the way from it to perfect."""
 
@@ -138,6 +145,14 @@ class Result(NamedTuple):
     notes: tuple[str, ...] = ()
     interval: Interval | NoInterval | None = None
     floor: Skill | None = None
+    hashes: Hashes | None = None
+
+
+class Elsewhere(NamedTuple):
+    """The files of the truth, and the columns that match its rows; None by position."""
+
+    files: tuple[str, ...]
+    key: tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +165,8 @@ class Report:
     skipped: int
     nonfinite: int
     results: tuple[Result, ...]
+    truth: Elsewhere | None = None
+    signature: str | None = None
 
     @property
     def value(self) -> float:
@@ -179,9 +196,16 @@ class Report:
                 "rows": self.rows,
                 "skipped": self.skipped,
                 "nonfinite": self.nonfinite,
+                "truth": None
+                if self.truth is None
+                else {
+                    "files": list(self.truth.files),
+                    "key": None if self.truth.key is None else list(self.truth.key),
+                },
             },
             "metrics": jsonable(self.metrics),
             "results": [_result_dict(result) for result in self.results],
+            "signature": self.signature,
         }
 
     def to_json(self, indent: int | None = 2) -> str:
@@ -276,6 +300,7 @@ def _result_dict(result: Result) -> dict[str, Any]:
         "batches": None if result.batches is None else jsonable(result.batches),
         "interval": _interval_dict(result.interval),
         "floor": _floor_dict(result.floor),
+        "hashes": None if result.hashes is None else result.hashes._asdict(),
     }
 
 

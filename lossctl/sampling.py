@@ -46,7 +46,7 @@ def open_samples(
     specs = parse_specs(loss)
     if len(specs) != 1:
         raise UsageError(f"samples takes one loss, got {len(specs)}")
-    with rereadable(data) as source:
+    with rereadable(data, options) as source:
         whole = first_pass(source, specs[0], options)
         with open_table(source, options) as table:
             header = header_of(table, options)

@@ -95,6 +95,11 @@ _FLOOR = {
         }
     ),
 }
+_HASH = {"type": "string", "pattern": "^[0-9a-f]{16}$"}
+_HASHES = {
+    "description": "of the truth and of the predictions, each with the key; free of row order",
+    **_record({"truth": _nullable(_HASH), "pred": _HASH}),
+}
 _RESULT = _record(
     {
         "loss": {"type": "string"},
@@ -137,6 +142,7 @@ _RESULT = _record(
         "batches": _nullable({"type": "array", "items": _NUMBER}),
         "interval": _nullable(_VALUE_INTERVAL),
         "floor": _nullable(_FLOOR),
+        "hashes": _nullable(_HASHES),
     }
 )
 REPORT: dict[str, Any] = {
@@ -147,9 +153,18 @@ REPORT: dict[str, Any] = {
         {
             "schema": {"const": "lossctl.report/1"},
             "version": {"type": "string"},
-            "input": _record({"files": NAMES, "rows": COUNT, "skipped": COUNT, "nonfinite": COUNT}),
+            "input": _record(
+                {
+                    "files": NAMES,
+                    "rows": COUNT,
+                    "skipped": COUNT,
+                    "nonfinite": COUNT,
+                    "truth": _nullable(_record({"files": NAMES, "key": _nullable(NAMES)})),
+                }
+            ),
             "metrics": _METRICS,
             "results": {"type": "array", "items": _RESULT, "minItems": 1},
+            "signature": _nullable(_TEXT),
         }
     ),
 }

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from lossctl.batch import Batch, Text
+from lossctl.batch import Batch, Place, Text
 from lossctl.errors import InputError
 from lossctl.losses.bound import MIXED_SIGNS, reduce_outputs
 from lossctl.losses.clipping import moved
@@ -54,11 +54,11 @@ class Touched:
 
 
 class Mark(NamedTuple):
-    """A row, for a message: the order of marks is that of the rows."""
+    """A row, and where its label stands: the order of marks is that of the rows."""
 
     row: int
-    file: str | None = None
-    line: int | None = None
+    place: Place
+    column: str
 
 
 class Marks(NamedTuple):
@@ -106,8 +106,8 @@ def score(task: Task, batch: Batch) -> Scores:
     y = _truth(task, batch)
     marks = NO_MARKS
     if y is not None and loss.labels == "signed" and task.form == "elementwise":
-        marks = _marks(batch, y.astype(np.float64, copy=False))
-        check_marks(task, marks)
+        marks = _marks(batch, task.columns.y[0], y.astype(np.float64, copy=False))
+        check_marks(marks)
         y = np.maximum(y, 0.0)
     _check_predictions(task, batch, pred)
     _check_rule(task, batch, y, pred)
@@ -154,30 +154,35 @@ def _dropped(task: Task, batch: Batch) -> Flags | None:
     return flags
 
 
-def _marks(batch: Batch, y: Floats) -> Marks:
+def _marks(batch: Batch, name: str, y: Floats) -> Marks:
     """Return where labels of either convention stand first."""
     firsts = []
     for cells in (y < 0.0, (y >= 0.0) & (y < 1.0)):
         flags = cells if y.ndim == 1 else cells.any(axis=1)
         at = int(np.argmax(flags)) if flags.any() else None
-        found = None if at is None else Mark(batch.row(at), batch.file, batch.line(at))
+        found = None if at is None else _mark(batch, at, name)
         firsts.append(found)
     return Marks(*firsts)
 
 
-def check_marks(task: Task, marks: Marks) -> None:
+def _mark(batch: Batch, index: int, name: str) -> Mark:
+    return Mark(batch.row(index), batch.place(index, name), batch.own_name(name))
+
+
+def check_marks(marks: Marks) -> None:
     """Refuse labels of two conventions in one input."""
     if marks.minus is None or marks.other is None:
         return
     later = max(marks.minus, marks.other)
-    place = "" if later.line is not None else f"row {later.row}: "
+    file, line = later.place.file, later.place.line
+    place = "" if line is not None else f"row {later.place.row}: "
     found = "−1" if later is marks.minus else "0"
     raise InputError(
         f"{place}{MIXED_SIGNS}: the first {found} is here, the other stands in row"
-        f" {min(marks.minus, marks.other).row}",
-        file=later.file,
-        line=later.line,
-        column=task.columns.y[0],
+        f" {min(marks.minus, marks.other).place.row}",
+        file=file,
+        line=line,
+        column=later.column,
     )
 
 

@@ -20,7 +20,7 @@ import threading
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -96,7 +96,7 @@ class HashOf(NamedTuple):
     def look(self, scores: Sequence[Scores]) -> Hashed:
         """Return the hash of the rows of a slice that were scored."""
         batch = scores[self.at].batch
-        columns: list[Floats | Text | Words] = [_words_of(batch.texts[key]) for key in self.keys]
+        columns: list[Floats | Text | Words] = [key_words(batch.keys[key]) for key in self.keys]
         for name in self.names:
             columns.append(_column(self.task, batch, name, truth=self.what == "y"))
         return hash_rows(columns, batch.size)
@@ -164,9 +164,23 @@ class _Scratch(threading.local):
 _scratch = _Scratch()
 
 
-def _words_of(column: Text) -> Words:
-    """Return a word for every row of a column of text."""
-    return _spread(column, [text_word(name) for name in column.names])
+def key_words(column: Any) -> Words:
+    """Return a word for every row of a key: the number that it is, else the hash of its text.
+
+    A whole number is one that is spelled as Python prints it and lies in int64, whether or not
+    the other keys are numbers too.
+    """
+    if isinstance(column, np.ndarray) and column.dtype.kind == "i":
+        return column.view(np.uint64)
+    return np.array([_key_word(cell) for cell in column.tolist()] or [], dtype=np.uint64)
+
+
+def _key_word(text: str) -> int:
+    if len(text) <= 20 and text.removeprefix("-").isdigit() and text.isascii():
+        number = int(text)
+        if -(1 << 63) <= number < 1 << 63 and str(number) == text:
+            return number & MASK
+    return text_word(text)
 
 
 def _label_words(column: Text) -> Words:
@@ -195,7 +209,7 @@ def label_word(label: str) -> int:
     return int(np.array(number + 0.0).view(np.uint64))
 
 
-def merged(parts: Mapping[tuple[Hashable, Hashable], object]) -> dict[Hashable, Hashed]:
+def merged(parts: Mapping[tuple[Hashable, tuple[str, ...]], object]) -> dict[Hashable, Hashed]:
     """Return the hashes among the parts of a pass, of all groups together, by the probe's key."""
     found: dict[Hashable, Hashed] = {}
     for (key, _), part in parts.items():

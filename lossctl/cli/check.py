@@ -62,9 +62,13 @@ def command(
             raise UsageError("--init writes a config: leave CONFIG out, or --init")
         from lossctl.starting import start
 
-        path = output or "lossctl.toml"
-        start(init, path, y=opt.once(y, "-y"), pred=opt.once(pred, "-p"))
+        columns = {"y": opt.once(y, "-y"), "pred": opt.once(pred, "-p")}
+        made = start(init, output or "lossctl.toml", weight=opt.once(weight, "-w"), **columns)
+        say(f"wrote {made.path}: {made.checks} checks")
         return
+    for given, flag in ((y, "-y"), (pred, "-p"), (weight, "-w")):
+        if given:
+            raise UsageError(f"{flag} goes with --init; a check names its own columns")
     from lossctl.checking import run_checks
     from lossctl.config import load
     from lossctl.renderers.check import render, summary

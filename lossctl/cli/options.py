@@ -50,6 +50,28 @@ Weight = Annotated[
     list[str] | None,
     typer.Option("--weight", "-w", metavar="COL", help="A weight.", autocompletion=complete_column),
 ]
+TruthFile = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--truth",
+        metavar="FILE",
+        help="Where y is, if not in FILE: rows are matched by --key or --by-position. Repeatable.",
+    ),
+]
+Key = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--key",
+        metavar="COL",
+        help="The columns, in both files, that match a row to its truth in any order; keeps the "
+        "rows in memory. Repeatable.",
+        autocompletion=complete_column,
+    ),
+]
+ByPosition = Annotated[
+    bool,
+    typer.Option("--by-position", help="Row i of FILE and row i of --truth belong together."),
+]
 Outputs = Annotated[
     str,
     typer.Option("--outputs", metavar="mean|sum", help="How a row's k outputs make one loss."),
@@ -144,9 +166,6 @@ Method = Annotated[
         "to 1,048,576 rows, which are kept in memory).",
     ),
 ]
-TruthFile = Annotated[list[str] | None, typer.Option("--truth", metavar="FILE")]
-Key = Annotated[list[str] | None, typer.Option("--key", metavar="COL")]
-ByPosition = Annotated[bool, typer.Option("--by-position")]
 Level = Annotated[
     float | None,
     typer.Option(
@@ -190,6 +209,7 @@ def class_weights(text: str | None) -> dict[str, float]:
 def read_options(**options: Any) -> dict[str, Any]:
     """Return keyword arguments of ``lossctl.options.make_options`` from what Typer parsed."""
     options["class_weight"] = class_weights(options["class_weight"])
+    options["key"] = tuple(options.get("key") or ())
     options["header"] = not options.pop("no_header")
     for name, flag in (("y", "-y"), ("pred", "-p"), ("weight", "-w")):
         options[name] = once(options[name], flag)

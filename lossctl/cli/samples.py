@@ -21,6 +21,9 @@ def command(
     y: opt.Truth = None,
     pred: opt.Prediction = None,
     weight: opt.Weight = None,
+    truth: opt.TruthFile = None,
+    key: opt.Key = None,
+    by_position: opt.ByPosition = False,
     keep: Annotated[
         list[str] | None,
         typer.Option(
@@ -61,6 +64,9 @@ def command(
         y=y,
         pred=pred,
         weight=weight,
+        truth=truth,
+        key=key,
+        by_position=by_position,
         keep=tuple(keep or ()),
         outputs=outputs,
         missing=missing,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import Any, Protocol
 
     from lossctl.batch import Batch
@@ -21,6 +21,6 @@ if TYPE_CHECKING:
             """Parse one piece."""
             ...
 
-        def place(self, parsed: Any, /) -> Batch:
-            """Number the rows of a parsed piece."""
+        def place(self, parsed: Any, /) -> Iterable[Batch]:
+            """Number the rows of a parsed piece; return the batches that are ready by it."""
             ...

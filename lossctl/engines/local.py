@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from concurrent.futures import Future
+    from concurrent.futures import Future, ThreadPoolExecutor
 
     from lossctl.batch import Batch
     from lossctl.engines import Blocks
@@ -23,15 +23,23 @@ def default_threads() -> int:
     return os.cpu_count() or 1
 
 
-def run(table: Blocks, work: Callable[[Batch], Result], threads: int) -> Iterator[Result]:
+def run(
+    table: Blocks,
+    work: Callable[[Batch], Result],
+    threads: int,
+    placed: Callable[[], None] | None = None,
+) -> Iterator[Result]:
     """Yield ``work(batch)`` for every batch of the table, in order.
 
     Blocks are parsed and worked on by ``threads`` threads, a few in flight, so that memory does
-    not grow with the input; rows are numbered in between, in order.
+    not grow with the input; rows are numbered in between, in order. ``placed`` is called after
+    each piece that was.
     """
     if threads == 1:
         for block in table.blocks():
-            yield work(table.place(table.parse(block)))
+            yield from map(work, table.place(table.parse(block)))
+            if placed is not None:
+                placed()
         return
     from concurrent.futures import ThreadPoolExecutor  # a small input does without
 
@@ -39,23 +47,33 @@ def run(table: Blocks, work: Callable[[Batch], Result], threads: int) -> Iterato
     # interpreter. The digits do not depend on it.
     workers = 2 * threads
     pool = ThreadPoolExecutor(workers)
-    parsing: deque[Future[Any]] = deque()
     working: deque[Future[Result]] = deque()
-
-    def place_one() -> None:
-        working.append(pool.submit(work, table.place(parsing.popleft().result())))
-
     try:
-        for block in table.blocks():
-            parsing.append(pool.submit(table.parse, block))
-            del block
-            if len(parsing) > workers:
-                place_one()
+        for batch in _batches(table, pool, workers, placed):
+            working.append(pool.submit(work, batch))
+            del batch
             while len(working) > workers:
                 yield working.popleft().result()
-        while parsing:
-            place_one()
         while working:
             yield working.popleft().result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _batches(
+    table: Blocks, pool: ThreadPoolExecutor, workers: int, placed: Callable[[], None] | None
+) -> Iterator[Batch]:
+    """Yield the batches of pieces that the pool parses ahead of them."""
+    parsing: deque[Future[Any]] = deque()
+    blocks = table.blocks()
+    more = True
+    while more or parsing:
+        block = next(blocks, None)
+        more = block is not None
+        if more:
+            parsing.append(pool.submit(table.parse, block))
+        del block
+        if parsing and (len(parsing) > workers or not more):
+            yield from table.place(parsing.popleft().result())
+            if placed is not None:
+                placed()

@@ -50,6 +50,8 @@ def render(report: Report, form: str, look: Look) -> str:  # noqa: ARG001 - one 
     touched = _touched(report)
     if touched:
         parts.append(Text(touched))
+    if report.signature:
+        parts.append(Text(report.signature, style="dim"))
     return printed(parts, look)
 
 
@@ -93,16 +95,22 @@ def _text(cell: object) -> Text:
 
 
 def _heading(report: Report) -> Text:
-    files = ", ".join(printable(file) for file in report.files[:3]) or "data in memory"
-    more = f" and {len(report.files) - 3} more files" if len(report.files) > 3 else ""
+    files = _files(report.files)
+    if report.truth is not None:
+        files += f" with truth from {_files(report.truth.files)}"
     columns = {
         (tuple(r.columns["y"] or ()), tuple(r.columns["pred"]), r.columns["weight"])
         for r in report.results
     }
-    text = f"{files}{more}: {report.rows} rows"
+    text = f"{files}: {report.rows} rows"
     if len(columns) == 1:
         text += "; " + _columns(report.results[0])
     return Text(printable_line(text), style="dim")
+
+
+def _files(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 3} more files" if len(names) > 3 else ""
+    return (", ".join(printable(name) for name in names[:3]) or "data in memory") + more
 
 
 def _columns(result: Result) -> str:

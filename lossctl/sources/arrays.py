@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lossctl.batch import Batch, Lines, Text
+from lossctl.batch import Batch, Text
 from lossctl.errors import InputError, NoRows
-from lossctl.sources.numbers import to_labels, to_numbers
-from lossctl.sources.table import Counts, Parsed, Placer, Want, not_a_number
+from lossctl.sources.numbers import bare_keys, to_labels, to_numbers
+from lossctl.sources.table import EMPTY_KEY, Counts, Parsed, Piece, Placer, Want, not_a_number
 
 ROWS = 1 << 20  # a batch: enough that handing it to a thread costs nothing
 
@@ -33,6 +33,7 @@ class ArrayTable:
         self._wants: tuple[Want, ...] = ()
         self._placer = Placer(())
         self._ready: dict[Want, NDArray[np.float64] | Text] = {}
+        self._keys: dict[Want, NDArray[np.int64] | list[str]] = {}
         self.names = tuple(columns)
 
     @property
@@ -44,7 +45,10 @@ class ArrayTable:
         """Say which columns are read, and what becomes of rows that lack a value."""
         self._wants = tuple(wants)
         self._placer = Placer(self._wants, skip)
-        self._ready = {want: _typed(self._columns[want.name], want) for want in wants}
+        keys = [want for want in wants if want.kind == "key"]
+        self._keys = {want: _keys(self._columns[want.name], want) for want in keys}
+        others = [want for want in wants if want.kind != "key"]
+        self._ready = {want: _typed(self._columns[want.name], want) for want in others}
 
     @property
     def rows(self) -> int:
@@ -61,22 +65,31 @@ class ArrayTable:
         for start in range(0, self._size, ROWS):
             yield start, min(start + ROWS, self._size)
 
-    def parse(self, block: tuple[int, int]) -> Parsed:
+    def parse(self, block: tuple[int, int]) -> Piece:
         """Return the columns of a range, as views."""
         start, stop = block
         columns = {want: x[start:stop] for want, x in self._ready.items()}
-        return Parsed(stop - start, columns).checked()
+        keys = {want: x[start:stop] for want, x in self._keys.items()}
+        return Piece(Parsed(stop - start, columns, keys=keys).checked())
 
-    def place(self, parsed: Parsed) -> Batch:
+    def locate(self, piece: Piece) -> Piece:
+        """Return the piece as it is: arrays have no lines."""
+        return piece
+
+    def place(self, piece: Piece) -> tuple[Batch]:
         """Number the rows."""
-        return self._placer.place(parsed, None, Lines())
+        return (self._placer.place(piece),)
 
     def finish(self) -> Counts:
         """Check what only the whole input tells, and return the counts."""
         counts = self._placer.finish()
         if not counts.rows:
-            raise NoRows("the data have no rows")
+            raise self.empty()
         return counts
+
+    def empty(self) -> InputError:
+        """Return the error for data without rows."""
+        return NoRows("the data have no rows")
 
 
 def _columns(data: Any) -> dict[str, Any]:
@@ -113,6 +126,16 @@ def _typed(column: NDArray[Any], want: Want) -> NDArray[np.float64] | Text:
     names: dict[str, int] = {}
     codes = np.array([names.setdefault(cell, len(names)) for cell in cells], dtype=np.intp)
     return Text(codes, tuple(names))
+
+
+def _keys(column: NDArray[Any], want: Want) -> NDArray[np.int64] | list[str]:
+    """Return a column as the keys that a file would hold."""
+    if column.dtype.kind == "i":
+        return column.astype(np.int64, copy=False)
+    keys = bare_keys([_spelled(cell) for cell in column.tolist()])
+    if "" in keys:
+        raise InputError(f"row {keys.index('') + 1}: {EMPTY_KEY}", column=want.name)
+    return keys
 
 
 def _spelled(cell: object) -> str:

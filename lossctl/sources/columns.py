@@ -12,7 +12,7 @@ from lossctl.sources.numbers import is_number
 from lossctl.task import Columns
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from lossctl.losses.registry import Loss
 
@@ -58,11 +58,33 @@ class Chosen(NamedTuple):
     stars: tuple[str, ...] | None = None
 
 
+class NoSuchColumn(InputError):
+    """A selector names no column of a table."""
+
+
+class Side(NamedTuple):
+    """One of several tables: its own header, and what its columns are called among all."""
+
+    header: Header
+    inner: Mapping[str, str]
+
+    def named(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Return what columns are called among those of all tables."""
+        return tuple(self.inner[name] for name in names)
+
+
+NO_SIDES: Mapping[str, Side] = {}
+
+
 class Header(NamedTuple):
     """The columns of an input, and what to call it in messages.
 
     ``names`` tell the columns apart; ``written`` is what the header says, where a name may stand
     twice. ``line`` is the line of the header.
+
+    Of tables side by side, ``sides`` are the tables by their roles, the main one first, and
+    ``predictions`` is the role of the one that ``-p`` chooses from. ``part`` says that this is one
+    of them, in which the columns ``keys`` only say which row it is.
     """
 
     names: tuple[str, ...]
@@ -70,10 +92,20 @@ class Header(NamedTuple):
     file: str | None = None
     headed: bool = True
     line: int = 1
+    sides: Mapping[str, Side] = NO_SIDES
+    predictions: str = ""
+    part: bool = False
+    keys: tuple[str, ...] = ()
 
-    def error(self, message: str) -> InputError:
+    def side(self, role: str) -> Side:
+        """Return the table of a role: the main one, where no other has it."""
+        if role in self.sides:
+            return self.sides[role]
+        return next(iter(self.sides.values()), Side(self, {name: name for name in self.names}))
+
+    def error(self, message: str, kind: type[InputError] = InputError) -> InputError:
         """Return the error that also lists the columns."""
-        return InputError(f"{message}; the columns are {_listed(self.names)}", file=self.file)
+        return kind(f"{message}; the columns are {_listed(self.names)}", file=self.file)
 
 
 def choose(
@@ -84,25 +116,38 @@ def choose(
     ``y``, ``pred`` and ``weight`` are selectors: a name, a 1-based position, a list with commas
     or a glob.
     """
-    predictions = None if pred is None or loss.roles else select(header, pred)
-    truths = None if y is None else select(header, y)
+    truth, other = header.side("truth"), header.side(header.predictions)
+    same = truth == other
+    ours, theirs = other.header, truth.header
+    predictions = None if pred is None or loss.roles else select(ours, pred)
+    truths = None if y is None else select(theirs, y)
     if loss.roles:
-        predictions = roles_of(header, loss, pred, truths)
+        predictions = roles_of(ours, loss, pred, truths if same else None)
     if loss.y is None:
-        predictions = predictions or _only(header) or _default(header, loss, "pred", ())
-        chosen = _paired(header, loss, None, predictions)
+        predictions = predictions or _only(ours) or _default(ours, loss, "pred", ())
+        chosen = _paired(ours, loss, None, predictions)
     else:
-        taken = predictions.names if predictions else ()
-        truths = truths or _default(header, loss, "y", taken)
-        predictions = predictions or _default(header, loss, "pred", truths.names)
-        chosen = _paired(header, loss, truths, predictions)
-    weights = None if weight is None else select(header, weight)
-    if weights is not None and len(weights.names) != 1:
+        taken = predictions.names if predictions and same else ()
+        truths = truths or _default(theirs, loss, "y", taken)
+        taken = truths.names if same else ()
+        predictions = predictions or _default(ours, loss, "pred", taken)
+        chosen = _paired(ours, loss, truths, predictions)
+    _check_header(theirs, chosen.y)
+    _check_header(ours, chosen.pred)
+    return Columns(
+        truth.named(chosen.y), other.named(chosen.pred), _weight(header, weight), chosen.classes
+    )
+
+
+def _weight(header: Header, selector: str | None) -> str | None:
+    if selector is None:
+        return None
+    weights = select(header, selector)
+    if len(weights.names) != 1:
         raise UsageError(f"-w takes one column, got {_listed(weights.names)}")
-    columns = Columns(chosen.y, chosen.pred, weights.names[0] if weights else None, chosen.classes)
-    if header.headed:
-        _check_header(header, columns)
-    return columns
+    if not header.sides:
+        _check_header(header, weights.names)
+    return weights.names[0]
 
 
 def roles_of(header: Header, loss: Loss, pred: str | None, y: Chosen | None) -> Chosen:
@@ -131,7 +176,7 @@ def roles_of(header: Header, loss: Loss, pred: str | None, y: Chosen | None) -> 
             names.append(_one(header, role.name, given[role.name]))
             continue
         taken = [*names, *(y.names if y else ())]
-        free = [name for name in header.names if name not in taken]
+        free = [name for name in header.names if name not in (*taken, *header.keys)]
         found = [name for name in free if name.casefold() in role.names]
         if len(found) != 1:
             more = f" {_listed(found)} could be." if found else ""
@@ -161,7 +206,33 @@ def listed(selector: str) -> list[str]:
 
 
 def select(header: Header, selector: str) -> Chosen:
-    """Return the columns that a selector names."""
+    """Return the columns that a selector names.
+
+    Of tables side by side, a column of the truth goes before one of the predictions.
+    """
+    if not header.sides:
+        return _select(header, selector)
+    for side in (header.side("truth"), header.side(header.predictions)):
+        try:
+            found = _select(side.header, selector)
+        except NoSuchColumn:
+            continue
+        return Chosen(side.named(found.names), found.stars)
+    if selector in header.names:
+        return Chosen((selector,))
+    if "," in selector:
+        return Chosen(tuple(n for part in listed(selector) for n in select(header, part).names))
+    raise header.error(f"no table has a column '{selector}'", NoSuchColumn)
+
+
+def select_predicted(header: Header, selector: str) -> Chosen:
+    """Return the columns that a selector names in the table of the predictions."""
+    side = header.side(header.predictions)
+    found = _select(side.header, selector)
+    return Chosen(side.named(found.names), found.stars)
+
+
+def _select(header: Header, selector: str) -> Chosen:
     names = header.names
     positions = [i for i, name in enumerate(header.written) if name == selector]
     if len(positions) == 1:
@@ -175,20 +246,33 @@ def select(header: Header, selector: str) -> Chosen:
         position = int(selector)
         if 1 <= position <= len(names):
             return Chosen((names[position - 1],))
-        raise header.error(f"there is no column {position}")
+        raise header.error(f"there is no column {position}", NoSuchColumn)
     if any(char in selector for char in "*?["):
         return _glob(header, selector)
     if "," in selector:
         parts = listed(selector)
-        return Chosen(tuple(name for part in parts for name in select(header, part).names))
+        return Chosen(tuple(name for part in parts for name in _select(header, part).names))
     near = difflib.get_close_matches(selector, names, n=1)
     advice = f" (did you mean '{near[0]}'?)" if near else ""
-    raise header.error(f"there is no column '{selector}'{advice}")
+    raise header.error(f"there is no column '{selector}'{advice}", NoSuchColumn)
 
 
 def select_all(header: Header, selectors: Sequence[str]) -> tuple[str, ...]:
     """Return the columns that some selectors name."""
     return tuple(name for selector in selectors for name in select(header, selector).names)
+
+
+def has_truth(header: Header, selector: str | None) -> bool:
+    """Whether a table has the columns that a selector names, or one that is named like a truth."""
+    if selector is None:
+        written = dict(zip(header.names, header.written, strict=True))
+        names = (written[name] for name in header.names if name not in header.keys)
+        return any(name.casefold() in TRUTH for name in names)
+    try:
+        select(header, selector)
+    except NoSuchColumn:
+        return False
+    return True
 
 
 def _glob(header: Header, selector: str) -> Chosen:
@@ -200,7 +284,7 @@ def _glob(header: Header, selector: str) -> Chosen:
         raise UsageError(f"'{selector}' is no pattern: a range in [ ] runs backwards") from None
     found = [(name, "".join(match.groups())) for name, match in matches if match]
     if not found:
-        raise header.error(f"no column matches '{selector}'")
+        raise header.error(f"no column matches '{selector}'", NoSuchColumn)
     return Chosen(tuple(name for name, _ in found), tuple(star for _, star in found))
 
 
@@ -217,7 +301,7 @@ def _regex(part: str) -> str:
 def _default(header: Header, loss: Loss, role: str, taken: Sequence[str]) -> Chosen:
     """Return the one column whose name says its role, else the one that position gives it."""
     flag, known = ("-y", TRUTH) if role == "y" else ("-p", PREDICTION)
-    free = [name for name in header.names if name not in taken]
+    free = [name for name in header.names if name not in (*taken, *header.keys)]
     written = dict(zip(header.names, header.written, strict=True))  # a name may stand twice
     named = [name for name in free if written[name].casefold() in known]
     if len(named) == 1:
@@ -225,7 +309,9 @@ def _default(header: Header, loss: Loss, role: str, taken: Sequence[str]) -> Cho
     if len(named) > 1:
         raise header.error(f"which column is {_ROLES[role]}? {_listed(named)} could be; use {flag}")
     plain = all(name.casefold() not in ANONYMOUS for name in header.names)
-    if len(header.names) == 2 and plain:
+    if header.part and len(free) == 1 and free[0].casefold() not in ANONYMOUS:
+        return Chosen((free[0],))
+    if len(header.names) == 2 and plain and not header.part:
         if taken:
             return Chosen((free[0],)) if free else Chosen((header.names[0],))
         return Chosen((header.names[0 if role == "y" else 1],))
@@ -243,7 +329,8 @@ _MANY = {
 
 
 def _only(header: Header) -> Chosen | None:
-    return Chosen(header.names) if len(header.names) == 1 else None
+    free = tuple(name for name in header.names if name not in header.keys)
+    return Chosen(free) if len(free) == 1 else None
 
 
 def _paired(header: Header, loss: Loss, y: Chosen | None, pred: Chosen) -> Columns:
@@ -284,10 +371,10 @@ def _paired(header: Header, loss: Loss, y: Chosen | None, pred: Chosen) -> Colum
     return Columns(y.names, pred.names, None, classes if form == "classes" else None)
 
 
-def _check_header(header: Header, columns: Columns) -> None:
+def _check_header(header: Header, names: Sequence[str]) -> None:
     """Refuse a header in which a used name is a number: it is the first row of data."""
-    for name in (*columns.y, *columns.pred, columns.weight):
-        if name is not None and is_number(name):
+    for name in names:
+        if header.headed and is_number(name):
             raise InputError(
                 f"'{name}' is a number where a column name is due: no header? Use --no-header.",
                 file=header.file,

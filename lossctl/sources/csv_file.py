@@ -12,7 +12,7 @@ from lossctl.errors import InputError, NoRows, UsageError
 from lossctl.sources import reference
 from lossctl.sources.cut import RECORD_LIMIT, RecordTooLong, blocks
 from lossctl.sources.streams import Source, Stream, display_name, open_stream
-from lossctl.sources.table import BadCell, Counts, Parsed, Placer, Want
+from lossctl.sources.table import BadCell, Counts, Parsed, Piece, Placer, Want
 
 SMALL = 1 << 20  # below it, loading a dataframe engine takes longer than reading
 BLOCK = 6 << 20  # bytes that are parsed at a time
@@ -90,6 +90,11 @@ class CsvTable:
         return self._open.stream.name
 
     @property
+    def files(self) -> tuple[str, ...]:
+        """The names of all files, for messages."""
+        return tuple(map(display_name, self._paths))
+
+    @property
     def header_line(self) -> int:
         """The last line of the header, 1-based."""
         return max(1, self._open.head.lines)
@@ -159,8 +164,12 @@ class CsvTable:
         except BadCell as bad:
             return Placed(block, bad)
 
-    def place(self, placed: Placed) -> Batch:
+    def place(self, placed: Placed) -> tuple[Batch]:
         """Number the rows and lines of a parsed piece, or raise its error with the line."""
+        return (self._placer.place(self.locate(placed)),)
+
+    def locate(self, placed: Placed) -> Piece:
+        """Return a parsed piece with its file and lines, or raise its error with the line."""
         block, parsed = placed.block, placed.parsed
         name = self._name(block.file)
         if block.head is not None:
@@ -173,14 +182,18 @@ class CsvTable:
                 parsed.message, file=name, line=line + parsed.line, column=parsed.column
             )
         self._next_line += parsed.newlines
-        return self._placer.place(parsed, name, Lines(line, parsed.offsets))
+        return Piece(parsed, name, Lines(line, parsed.offsets))
 
     def finish(self) -> Counts:
         """Check what only the whole input tells, and return the counts."""
         counts = self._placer.finish()
         if not counts.rows:
-            raise NoRows("has a header and no rows", file=self.first_file)
+            raise self.empty()
         return counts
+
+    def empty(self) -> InputError:
+        """Return the error for files without rows."""
+        return NoRows("has a header and no rows", file=self.first_file)
 
     def _name(self, file: int) -> str:
         return display_name(self._paths[file])

@@ -20,6 +20,7 @@ import polars as pl
 
 from lossctl.batch import Text
 from lossctl.sources.cut import NEWLINE, misplaced_quote, record_offsets
+from lossctl.sources.keys import REPLACEMENT, keys_of
 from lossctl.sources.numbers import BLANKS, MISSING, TRUTHS
 from lossctl.sources.table import Parsed, Want
 
@@ -28,8 +29,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from lossctl.sources.table import Keys
+
 PIECE = 1 << 18
-REPLACEMENT = "\ufffd"
 # What polars takes off the front of a block (a BOM), or decompresses it for (gzip, zlib, zstd).
 MAGIC = (b"\xef\xbb\xbf", b"\x1f\x8b", b"x\x01", b"x^", b"x\x9c", b"x\xda", b"\x28\xb5\x2f\xfd")
 
@@ -77,15 +79,23 @@ def parse(block: bytes, delimiter: str, width: int, wants: Sequence[Want]) -> Pa
             return None
         if not quoted and _count(data, ord(delimiter)) != (width - 1) * size:
             return None
-        columns = {}
+        columns: dict[Want, NDArray[np.float64] | Text] = {}
+        keys: dict[Want, Keys] = {}
         for want in wants:
-            column = _column(frame[names[want.position]], want)
+            series = frame[names[want.position]]
+            if want.kind == "key":
+                key = keys_of(series)
+                if key is None:
+                    break
+                keys[want] = key
+                continue
+            column = _column(series, want)
             if column is None:
                 break
             columns[want] = column
         else:
             plain = offsets is None or newlines == size
-            return Parsed(size, columns, newlines, None if plain else offsets)
+            return Parsed(size, columns, newlines, None if plain else offsets, keys=keys)
         if not typed:
             return None
     return None

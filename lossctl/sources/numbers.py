@@ -36,6 +36,11 @@ def is_number(cell: str) -> bool:
     return _NUMBER.fullmatch(cell.strip(BLANKS)) is not None
 
 
+def bare_keys(cells: Sequence[str]) -> list[str]:
+    """Return keys as they are compared: without the blanks around them."""
+    return [cell.strip(BLANKS) for cell in cells]
+
+
 def to_labels(cells: Sequence[str]) -> tuple[NDArray[np.float64], int | None]:
     """Return the numbers of a column of binary labels, in which true is 1 and false is 0."""
     values, bad = to_numbers(cells)

@@ -14,13 +14,15 @@ import numpy as np
 
 from lossctl.batch import Text
 from lossctl.sources.cut import RECORD_LIMIT, misplaced_quote
-from lossctl.sources.numbers import to_labels, to_numbers
-from lossctl.sources.table import BadCell, Parsed, Want, not_a_number
+from lossctl.sources.numbers import bare_keys, to_labels, to_numbers
+from lossctl.sources.table import EMPTY_KEY, BadCell, Parsed, Want, not_a_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+    from lossctl.sources.table import Keys
 
 csv.field_size_limit(2 * RECORD_LIMIT)  # the cutter already holds records to the limit
 
@@ -51,17 +53,22 @@ def parse(block: bytes, delimiter: str, width: int, wants: Sequence[Want]) -> Pa
             faults.append(BadCell(offsets[index], None, message))
             rows = rows[:index]
             break
-    columns = {}
+    columns: dict[Want, NDArray[np.float64] | Text] = {}
+    keys: dict[Want, Keys] = {}
     for want in wants:
+        cells = [row[want.position] for row in rows]
         try:
-            columns[want] = _column([row[want.position] for row in rows], offsets, want)
+            if want.kind == "key":
+                keys[want] = _keys(cells, offsets, want)
+            else:
+                columns[want] = _column(cells, offsets, want)
         except BadCell as bad:
             faults.append(bad)
     if faults:
         raise min(faults, key=lambda bad: bad.line)
     plain = lines == len(rows)
     kept = None if plain else np.array(offsets, dtype=np.intp)
-    return Parsed(len(rows), columns, lines, kept)
+    return Parsed(len(rows), columns, lines, kept, keys=keys)
 
 
 def read_rows(block: bytes, delimiter: str) -> Rows:
@@ -128,6 +135,16 @@ def _column(cells: list[str], offsets: list[int], want: Want) -> NDArray[np.floa
             bad = int(np.argmax(codes == code))
             raise BadCell(offsets[bad], want.name, "is not valid UTF-8")
     return Text(codes, tuple(names))
+
+
+def _keys(cells: list[str], offsets: list[int], want: Want) -> list[str]:
+    keys = bare_keys(cells)
+    for offset, key in zip(offsets, keys, strict=False):
+        if not key:
+            raise BadCell(offset, want.name, EMPTY_KEY)
+        if not key.isascii() and any("\udc80" <= char <= "\udcff" for char in key):
+            raise BadCell(offset, want.name, "is not valid UTF-8")
+    return keys
 
 
 def quote(cell: str, limit: int = 40) -> str:

@@ -5,30 +5,38 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lossctl.batch import Batch, Lines, Text
+from lossctl.batch import Batch, Lines, Origin, Place, Text
 from lossctl.errors import MissingCells
 from lossctl.sources.numbers import is_missing
 
+if TYPE_CHECKING:
+    import polars as pl
+
+    # Whole numbers where each is spelled as Python prints it, else the cells as text.
+    Keys = NDArray[np.int64] | list[str] | pl.Series
+
 Floats = NDArray[np.float64]
+EMPTY_KEY = "a key must not be empty"
 
 
 class Want(NamedTuple):
     """A column that is read: its position, and what its cells must be.
 
     *number*: a number or missing. *binary*: a number, true (1), false (0) or missing.
-    *text*: any text. *raw*: text passed through, which may be missing. ``infinite``: whether an
-    infinity is a value like any other. ``classes`` are labels, even those that read as missing.
-    A column may be wanted twice, as a number and as text.
+    *text*: any text. *raw*: text passed through, which may be missing. *key*: text that says
+    which row it is, without the blanks around it, never empty. ``infinite``: whether an infinity
+    is a value like any other. ``classes`` are labels, even those that read as missing. A column
+    may be wanted more than once: as a number, as text, and as a key.
     """
 
     name: str
     position: int
-    kind: Literal["number", "binary", "text", "raw"] = "number"
+    kind: Literal["number", "binary", "text", "raw", "key"] = "number"
     infinite: bool = False
     classes: tuple[str, ...] = ()
 
@@ -46,8 +54,11 @@ class Gap(NamedTuple):
     infinite: bool
 
 
+NO_KEYS: Mapping[Want, Keys] = {}
+
+
 class Parsed(NamedTuple):
-    """The columns of one block, with its records counted from 0.
+    """The columns and keys of one block, with its records counted from 0.
 
     ``newlines`` is how many lines the block takes, ``offsets`` the line of each record where it is
     not simply its position.
@@ -58,6 +69,7 @@ class Parsed(NamedTuple):
     newlines: int = 0
     offsets: NDArray[np.intp] | None = None
     gaps: tuple[Gap, ...] = ()
+    keys: Mapping[Want, Keys] = NO_KEYS
 
     def checked(self) -> Parsed:
         """Look for gaps; a costly look, so it is taken by the threads that parse."""
@@ -84,12 +96,23 @@ class BadCell(Exception):
         self.message = message
 
 
+class Piece(NamedTuple):
+    """A parsed block that is known to hold, and where it stands in its file."""
+
+    parsed: Parsed
+    file: str | None = None
+    lines: Lines = Lines()
+
+
 class Counts(NamedTuple):
     """How many rows were read, left out for missing cells, or for infinite ones."""
 
     rows: int = 0
     skipped: int = 0
     nonfinite: int = 0
+
+
+HERE: Mapping[str, Origin] = {}
 
 
 @dataclass(slots=True)
@@ -101,17 +124,26 @@ class Placer:
     rows: int = 0
     skipped: int = 0
     nonfinite: int = 0
-    first: tuple[str | None, int | None, int, str, bool] | None = field(default=None)
+    first: tuple[int, Place, str, bool] | None = field(default=None)
 
-    def place(self, parsed: Parsed, file: str | None, lines: Lines) -> Batch:
-        """Return the batch of a block, without the rows that lack a value."""
+    def place(self, piece: Piece, origins: Mapping[str, Origin] = HERE) -> Batch:
+        """Return the batch of a piece, without the rows that lack a value.
+
+        ``origins`` are those of the columns that come from another table.
+        """
+        parsed, file, lines = piece
         columns = {want.name: x for want, x in parsed.columns.items() if want.numeric}
         texts = {
             want.name: x
             for want, x in parsed.columns.items()
             if not want.numeric and isinstance(x, Text)
         }
-        batch = Batch(parsed.size, columns, texts, self.rows + 1, file, lines)
+        first = self.rows + 1
+        keys = {
+            want.name: np.array(x, dtype=object) if isinstance(x, list) else x
+            for want, x in parsed.keys.items()
+        }
+        batch = Batch(parsed.size, columns, texts, first, file, lines, None, origins, keys)
         self.rows += parsed.size
         if not parsed.gaps:
             return batch
@@ -122,8 +154,10 @@ class Placer:
             marks |= gap.rows
             index = int(np.argmax(gap.rows))
             row = batch.row(index)
-            if self.first is None or row < self.first[2]:
-                self.first = (file, batch.line(index), row, gap.want.name, gap.infinite)
+            if self.first is None or row < self.first[0]:
+                name = gap.want.name
+                place = batch.place(index, name)
+                self.first = (row, place, batch.own_name(name), gap.infinite)
         endless &= ~lacking
         self.skipped += int(np.count_nonzero(lacking))
         self.nonfinite += int(np.count_nonzero(endless))
@@ -132,15 +166,15 @@ class Placer:
     def finish(self) -> Counts:
         """Raise the error for missing cells where they are not skipped; return the counts."""
         if self.first is not None and not self.skip:
-            file, line, row, column, infinite = self.first
+            _, place, column, infinite = self.first
             count = self.skipped + self.nonfinite
             more = "" if count == 1 else f", and {count} rows in all"
             what = "an infinite value" if infinite else "a missing value"
-            place = "" if line is not None else f" in row {row}"
+            where = "" if place.line is not None else f" in row {place.row}"
             raise MissingCells(
-                f"{what}{place}{more}. Leave such rows out? Use --missing skip.",
-                file=file,
-                line=line,
+                f"{what}{where}{more}. Leave such rows out? Use --missing skip.",
+                file=place.file,
+                line=place.line,
                 column=column,
             )
         return Counts(self.rows, self.skipped + self.nonfinite, self.nonfinite)

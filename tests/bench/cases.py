@@ -17,6 +17,7 @@ PLAIN_10 = Dataset("plain", 10 * MILLION)
 PLAIN_50 = Dataset("plain", 50 * MILLION)
 QUOTED = Dataset("quoted", 10 * MILLION)
 TEXT = Dataset("text", 10 * MILLION)
+MATCH = Dataset("match", 5 * MILLION)
 WIDE = Dataset("wide", 3 * MILLION)
 
 LOSSCTL = "lossctl"
@@ -26,8 +27,9 @@ LOSSCTL = "lossctl"
 class Contender:
     """A command that is timed as a whole process.
 
-    In `argv`, ``{python}``, ``{peers}``, ``{file}`` and ``{out}`` stand for the interpreter, the
-    directory of the peer scripts, the data file and the file to write. `answer` says where the
+    In `argv`, ``{python}``, ``{peers}``, ``{file}``, ``{truth}`` and ``{out}`` stand for the
+    interpreter, the directory of the peer scripts, the data file, that of its truth where it has
+    one, and the file to write. `answer` says where the
     value to be checked is: the bare number on standard output, the report there,
     the per-row table written to ``{out}``, any finite number, or nowhere. With `piped`, the data
     file comes through ``cat`` on standard input. `module` or `program` must be installed, else it
@@ -215,6 +217,28 @@ CASES = (
             lossctl_eval(PLAIN_10, name="file"),
         ),
         (Judgement("pipe", "file", 1.15, 1.05),),
+        rounds=7,
+    ),
+    Case(
+        "match",
+        "eval mse -q on id,yhat with id,y in another file and another order, matched by id",
+        (
+            Contender(
+                LOSSCTL,
+                (
+                    *("{python}", "-m", "lossctl", "eval", "mse", "{file}", "-q"),
+                    *("--truth", "{truth}", "--key", "id"),
+                ),
+                MATCH,
+            ),
+            Contender(
+                "polars",
+                ("{python}", "{peers}/polars_match.py", "{file}", "{truth}"),
+                MATCH,
+                module="polars",
+            ),
+        ),
+        (versus("polars", 2.0, 1.3),),
         rounds=7,
     ),
     Case(

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 Kind = Literal[
-    "positive", "binary", "logits", "classes", "scores", "shares", "forecast", "ensemble"
+    "positive", "binary", "logits", "classes", "scores", "shares", "forecast", "ensemble", "match"
 ]
 Layout = Literal["pair", "plain", "text", "quoted", "wide"] | Kind
 
@@ -46,6 +46,11 @@ class Dataset:
         """Return the name of the file inside the data directory."""
         return f"{self.layout}-{self.rows}-r{REVISION}.csv"
 
+    def size(self, path: Path) -> int:
+        """Return the bytes of the file at `path` and of that of its truth, 0 where one lacks."""
+        files = [path, truth_path(path)] if self.layout == "match" else [path]
+        return sum(file.stat().st_size for file in files) if all(map(Path.exists, files)) else 0
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -60,6 +65,11 @@ class Prepared:
     mse: float
 
 
+def truth_path(path: Path) -> Path:
+    """Return where the truth of the predictions at `path` stands, if it has a file of its own."""
+    return path.with_suffix(".truth.csv")
+
+
 def scaled_rows(rows: int, scale: float) -> int:
     """Return `rows` times `scale`, but never fewer rows than the smallest data set has."""
     return max(min(rows, FEWEST_ROWS), round(rows * scale))
@@ -69,17 +79,17 @@ def prepare(dataset: Dataset, directory: Path) -> Prepared:
     """Return the file of `dataset` in `directory`, written now unless it is there and whole."""
     path = directory / dataset.file_name
     record = path.with_suffix(".json")
-    return _recorded(path, dataset.rows, record) or _made(path, dataset, record)
+    return _recorded(path, dataset, record) or _made(path, dataset, record)
 
 
-def _recorded(path: Path, rows: int, record: Path) -> Prepared | None:
+def _recorded(path: Path, dataset: Dataset, record: Path) -> Prepared | None:
     """Return the file as recorded when it was written, if it still has the recorded size."""
-    if not (path.exists() and record.exists()):
+    if not record.exists():
         return None
     facts = json.loads(record.read_text(encoding="utf-8"))
-    if path.stat().st_size != facts["size"]:
+    if dataset.size(path) != facts["size"]:
         return None
-    return Prepared(path, rows, facts["size"], facts["mse"])
+    return Prepared(path, dataset.rows, facts["size"], facts["mse"])
 
 
 def _made(path: Path, dataset: Dataset, record: Path) -> Prepared:
@@ -97,6 +107,6 @@ def _made(path: Path, dataset: Dataset, record: Path) -> Prepared:
     if made.returncode != 0:
         raise BenchError(f"{path} could not be made:\n{made.stderr}")
     mse = float(made.stdout)
-    size = path.stat().st_size
+    size = dataset.size(path)
     record.write_text(json.dumps({"size": size, "mse": mse}), encoding="utf-8")
     return Prepared(path, dataset.rows, size, mse)

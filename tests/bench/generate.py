@@ -14,6 +14,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from .data import truth_path
+
 Floats = NDArray[np.float64]
 
 SEED = 20240229
@@ -197,8 +199,21 @@ LAYOUTS: dict[str, Callable[[np.random.Generator, int, int], pl.DataFrame]] = {
 }
 
 
+def write_match(rows: int, path: Path) -> float:
+    """Write id,yhat to `path` and id,y in another order to its truth file; return the error."""
+    rng = np.random.default_rng(SEED)
+    frame = pl.DataFrame({"id": row_ids(0, rows), **targets(rng, rows)})
+    for target, name in ((path, "yhat"), (truth_path(path), "y")):
+        shuffled = frame.select("id", name)[rng.permutation(rows)]
+        shuffled.write_csv(target, float_precision=DECIMALS)
+    error = frame["yhat"].to_numpy() - frame["y"].to_numpy()
+    return math.fsum((error * error).tolist()) / rows
+
+
 def write(layout: str, rows: int, path: Path) -> float:
     """Write `rows` rows to `path` block by block and return their mean squared error."""
+    if layout == "match":
+        return write_match(rows, path)
     rng = np.random.default_rng(SEED)
     squares = []
     with path.open("wb") as file:

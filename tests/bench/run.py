@@ -17,7 +17,7 @@ from statistics import median
 from time import perf_counter
 
 from .cases import Case, Contender
-from .data import BenchError, Dataset, Prepared, prepare, scaled_rows
+from .data import BenchError, Dataset, Prepared, prepare, scaled_rows, truth_path
 
 PEERS = Path(__file__).parent / "peers"
 
@@ -83,7 +83,8 @@ def why_not_run(contender: Contender) -> str:
 
 def filled_in(argv: Sequence[str], file: Path, out: Path) -> list[str]:
     """Return a contender's command with its placeholders replaced."""
-    return [part.format(python=sys.executable, peers=PEERS, file=file, out=out) for part in argv]
+    places = {"peers": PEERS, "file": file, "truth": truth_path(file), "out": out}
+    return [part.format(python=sys.executable, **places) for part in argv]
 
 
 def run_process(argv: Sequence[str], through_cat: Path | None = None) -> Run:

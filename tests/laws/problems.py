@@ -88,7 +88,8 @@ class Problem:
         table = ArrayTable(self.table)
         task = make_task(Spec(self.bound), Header(table.names, table.names, headed=False), chosen)
         table.want(wants_of(table.names, [task], ()), skip=False)
-        return task, table.place(table.parse((0, self.size)))
+        (batch,) = table.place(table.parse((0, self.size)))
+        return task, batch
 
     def __str__(self) -> str:
         """The name of a test case."""
