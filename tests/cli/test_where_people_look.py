@@ -310,7 +310,7 @@ def test_narrow_terminals_lose_what_matters_least() -> None:
     }
     assert heads[48][3:] == ["difference", "gate"]
     assert heads[66][3:] == ["candidate", "difference", "n", "gate"]
-    assert heads[90][3:] == ["baseline", "candidate", "difference", "interval", "gate"]
+    assert heads[90][3:] == ["baseline", "candidate", "difference", "interval", "n", "gate"]
     wide = " ".join(heads[200][3:])
     assert wide == (
         "baseline candidate difference relative interval better equal worse p (t) p (flips) n gate"
