@@ -138,9 +138,9 @@ def _pass(runner: Runner, checks: Sequence[CheckSpec]) -> list[Check]:
             options = _options(runner, check)
             by = select_all(header, options.by)
             texts = () if check.cluster is None else select_all(header, (check.cluster,))
-            draft = drafts.setdefault(
-                (by, texts), _Draft(len(drafts), by, texts, options.keys, [], {})
-            )
+            keys = select_all(header, options.keys or _recorded_keys(check))
+            where = (by, texts, keys)
+            draft = drafts.setdefault(where, _Draft(len(drafts), *where, [], {}))
             places.append(draft.place(header, check, options))
         return [draft.work for draft in drafts.values()]
 
@@ -154,6 +154,14 @@ def _pass(runner: Runner, checks: Sequence[CheckSpec]) -> list[Check]:
             _check(Look(runner, check, found[place.work], place, data, counts), same)
             for check, place in zip(checks, places, strict=True)
         ]
+
+
+def _recorded_keys(check: CheckSpec) -> tuple[str, ...]:
+    """Return the key columns that recorded hashes were made with."""
+    if check.recorded is None:
+        return ()
+    entries = read_recorded(check.recorded).entries
+    return next((entry.key for entry in entries if entry.key), ())
 
 
 class Look(NamedTuple):

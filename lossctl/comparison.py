@@ -84,7 +84,11 @@ def compare_with(
             probes.update(guarded.probes_of(tasks, pair.candidate))
         by = select_all(header, options.by)
         texts = () if settings.cluster is None else select_all(header, (settings.cluster,))
-        return (Work(tuple(tasks), by, probes=probes, texts=texts, keys=options.keys),)
+        return (
+            Work(
+                tuple(tasks), by, probes=probes, texts=texts, keys=select_all(header, options.keys)
+            ),
+        )
 
     comparisons: list[Comparison] = []
     rows = skipped = nonfinite = 0

@@ -105,7 +105,7 @@ def hashes(found: Found, index: int, group: Group) -> Hashes:
 
     probes = hashes_of(found.work.tasks[index], index, found.work.keys)
     made = {probe.what: str(found.parts[probe.key, group]) for probe in probes}
-    return Hashes(made.get("y"), made["pred"])
+    return Hashes(made.get("y"), made["pred"], found.work.keys or None)
 
 
 def signature_of(found: Found, run: Run, at: Sequence[int] | None = None) -> str:

@@ -95,10 +95,11 @@ def first_rows(data: Sequence[str], options: Options) -> First:
         wants = tuple(Want(name, at, "raw") for at, name in enumerate(table.names))
         table.want(wants, skip=False, fast=False)
         for block in table.blocks():
-            batch = table.place(table.parse(block)).part(0, ROWS)
-            if batch.size:
-                columns = tuple(_column(name, batch.texts[name]) for name in table.names)
-                return First(header, columns, batch.size)
+            for batch in table.place(table.parse(block)):
+                rows = batch.part(0, ROWS)
+                if rows.size:
+                    columns = tuple(_column(name, rows.texts[name]) for name in table.names)
+                    return First(header, columns, rows.size)
         raise InputError("has a header and no rows", file=header.file)
 
 

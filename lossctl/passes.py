@@ -144,7 +144,8 @@ def states_of(
         tasks = tuple(make_task(spec, header, options) for spec in specs)
         by, more = (select_all(header, selectors) for selectors in (options.by, texts))
         numbers = () if also is None else select_predicted(header, also).names
-        return (Work(tasks, by, plan, probes(tasks, more), more, numbers, tuple(keys)),)
+        named = select_all(header, keys)
+        return (Work(tasks, by, plan, probes(tasks, more), more, numbers, named),)
 
     again = any(_may_need_more(spec, plan) for spec in specs)
     (found,), counts = find(data, options, make, watch, again=again)

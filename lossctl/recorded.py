@@ -21,6 +21,7 @@ class Entry(NamedTuple):
     pred: tuple[str, ...]
     value: float
     truth: str | None = None
+    key: tuple[str, ...] = ()
 
 
 class Recorded(NamedTuple):
@@ -86,5 +87,6 @@ def _no_number(word: str) -> NoReturn:
 def _entry(result: Mapping[str, Any]) -> Entry:
     group = frozenset((str(name), str(label)) for name, label in (result["group"] or {}).items())
     pred = tuple(map(str, result["columns"]["pred"]))
-    truth = (result.get("hashes") or {}).get("truth")
-    return Entry(str(result["spec"]), group, pred, float(result["value"]), truth)
+    hashes = result.get("hashes") or {}
+    key = tuple(map(str, hashes.get("key") or ()))
+    return Entry(str(result["spec"]), group, pred, float(result["value"]), hashes.get("truth"), key)

@@ -67,6 +67,7 @@ class Hashes(NamedTuple):
 
     truth: str | None
     pred: str
+    key: tuple[str, ...] | None = None
 
 
 class Skill(NamedTuple):
@@ -300,7 +301,7 @@ def _result_dict(result: Result) -> dict[str, Any]:
         "batches": None if result.batches is None else jsonable(result.batches),
         "interval": _interval_dict(result.interval),
         "floor": _floor_dict(result.floor),
-        "hashes": None if result.hashes is None else result.hashes._asdict(),
+        "hashes": None if result.hashes is None else jsonable(result.hashes._asdict()),
     }
 
 

@@ -98,7 +98,7 @@ _FLOOR = {
 _HASH = {"type": "string", "pattern": "^[0-9a-f]{16}$"}
 _HASHES = {
     "description": "of the truth and of the predictions, each with the key; free of row order",
-    **_record({"truth": _nullable(_HASH), "pred": _HASH}),
+    **_record({"truth": _nullable(_HASH), "pred": _HASH, "key": _nullable(NAMES)}),
 }
 _RESULT = _record(
     {

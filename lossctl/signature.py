@@ -209,7 +209,7 @@ def label_word(label: str) -> int:
     return int(np.array(number + 0.0).view(np.uint64))
 
 
-def merged(parts: Mapping[tuple[Hashable, tuple[str, ...]], object]) -> dict[Hashable, Hashed]:
+def merged(parts: Mapping[Any, object]) -> dict[Hashable, Hashed]:
     """Return the hashes among the parts of a pass, of all groups together, by the probe's key."""
     found: dict[Hashable, Hashed] = {}
     for (key, _), part in parts.items():

@@ -63,8 +63,8 @@ def command(
         from lossctl.starting import start
 
         columns = {"y": opt.once(y, "-y"), "pred": opt.once(pred, "-p")}
-        made = start(init, output or "lossctl.toml", weight=opt.once(weight, "-w"), **columns)
-        say(f"wrote {made.path}: {made.checks} checks")
+        begun = start(init, output or "lossctl.toml", weight=opt.once(weight, "-w"), **columns)
+        say(f"wrote {begun.path}: {begun.checks} checks")
         return
     for given, flag in ((y, "-y"), (pred, "-p"), (weight, "-w")):
         if given:

@@ -27,6 +27,7 @@ from lossctl.signature import (
     escaped,
     hash_rows,
     hashes_of,
+    key_words,
     label_word,
     listed,
     merged,
@@ -181,9 +182,18 @@ Y, P = np.array([1.0, 0.0, 1.0, 0.0]), np.array([0.5, 0.25, 0.75, 0.125])
 
 
 def table(y: Floats = Y, keys: Sequence[str] | None = None) -> Batch:
-    texts = {} if keys is None else {"id": text(keys)}
-    texts["t"] = text([f"{value:.1f}" for value in y])
-    return Batch(len(y), {"y": y, "p": P[: len(y)], "w": P[: len(y)]}, texts)
+    texts = {"t": text([f"{value:.1f}" for value in y])}
+    named = {} if keys is None else {"id": np.array(keys, dtype=object)}
+    return Batch(len(y), {"y": y, "p": P[: len(y)], "w": P[: len(y)]}, texts, keys=named)
+
+
+def test_a_key_is_the_same_whether_or_not_all_keys_are_numbers() -> None:
+    cells = ["7", "-3", "0", str(2**63 - 1), str(-(2**63))]
+    as_text = key_words(np.array(cells, dtype=object)).tolist()
+    assert key_words(np.array(cells, dtype=object).astype(np.int64)).tolist() == as_text
+    odd = ["07", "+7", "7.0", "-0", str(2**63), "７", "", "seven"]
+    assert not {*as_text} & {*key_words(np.array(odd, dtype=object)).tolist()}
+    assert len({*key_words(np.array(odd, dtype=object)).tolist()}) == len(odd)
 
 
 def test_tasks_over_the_same_columns_share_a_hash() -> None:
