@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from lossctl.moves import Extremes, Mismatch
+    from lossctl.options import Options
     from lossctl.recorded import Entry
     from lossctl.report import Floor
 
@@ -63,6 +64,14 @@ def allowed_guards(names: Iterable[str]) -> frozenset[str]:
                 raise UsageError(f"there is no guard '{part}'{advice}; the guards are {known}")
             found.add(folded)
     return frozenset(found)
+
+
+def loosened(options: Options, allow: frozenset[str]) -> Options:
+    """Return how to read where guards are off: what they would stop at is left out and counted."""
+    return options._replace(
+        missing="skip" if "skipped" in allow else options.missing,
+        inner=options.inner or "unmatched" in allow,
+    )
 
 
 def guard_of(error: InputError) -> Guard:

@@ -41,6 +41,7 @@ class Options(NamedTuple):
     truth: Any = None
     key: Sequence[str] = ()
     by_position: bool = False
+    inner: bool = False
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -109,7 +109,7 @@ def _open_side_by_side(sources: Sources, options: Options) -> Iterator[Any]:
                 if name not in table.names:
                     header = header_of(table, options)
                     raise header.error(f"there is no column '{name}' to match rows by")
-        yield JoinedTable(sides_of(tables, keys), keys)
+        yield JoinedTable(sides_of(tables, keys), keys, inner=options.inner)
 
 
 def prepare(table: Any, wants: tuple[Want, ...], options: Options) -> int:

@@ -10,14 +10,18 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from lossctl.batch import Batch, Span, place_of
-from lossctl.errors import UnmatchedKeys
+from lossctl.errors import NoRows, UnmatchedKeys
 from lossctl.sources.match import Fault, key_of, match
 from lossctl.sources.reference import quote
 from lossctl.sources.sides import END, Beside, Side, SideBySide, concatenated, taken
 
 if TYPE_CHECKING:
-    from lossctl.sources.table import Keys, Piece
+    from numpy.typing import NDArray
+
+    from lossctl.sources.table import Counts, Gap, Keys, Piece
 
 
 FEW = 1 << 17  # rows up to which a dict takes less time than loading a dataframe engine
@@ -26,9 +30,15 @@ FEW = 1 << 17  # rows up to which a dict takes less time than loading a datafram
 class JoinedTable(SideBySide):
     """A main table and others, whose rows have the same keys in any order."""
 
-    def __init__(self, sides: Sequence[Side], keys: Sequence[str]) -> None:
-        """Take open tables that all have the key columns."""
+    def __init__(self, sides: Sequence[Side], keys: Sequence[str], *, inner: bool = False) -> None:
+        """Take open tables that all have the key columns.
+
+        ``inner``: rows of the main table without a match are left out and counted as skipped,
+        those of the others are passed over.
+        """
         super().__init__(sides, keys)
+        self._inner = inner
+        self._lone = 0
         self._kept: list[deque[Piece]] = [deque() for _ in sides]
 
     def blocks(self) -> Iterator[tuple[int, Any]]:
@@ -55,7 +65,9 @@ class JoinedTable(SideBySide):
         found = []
         for number in range(1, len(self.sides)):
             theirs = self._keys(number)
-            rows = match(ours, theirs, small=self.small and max(self._read) <= FEW)
+            rows = match(
+                ours, theirs, small=self.small and max(self._read) <= FEW, inner=self._inner
+            )
             if isinstance(rows, Fault):
                 raise self._unmatched(rows, number, ours if rows.here else theirs)
             pieces = self._kept[number]
@@ -68,11 +80,31 @@ class JoinedTable(SideBySide):
             main = pieces.popleft()
             stop = start + main.parsed.size
             others = []
+            matched = np.ones(stop - start, dtype=bool)
             for columns, gaps, spans, rows in found:
                 part = rows[start:stop]
+                matched &= part >= 0
                 others.append(Beside(*taken(columns, gaps, part), spans, part))
-            yield self.join(main, others)
+            yield self._of_matched(main, others, matched)
             start = stop
+
+    def _of_matched(self, main: Piece, others: list[Beside], matched: NDArray[np.bool_]) -> Batch:
+        """Return the batch of the rows that have a match on every side."""
+        if matched.all():
+            return self.join(main, others)
+        self._lone += int(np.count_nonzero(~matched))
+        main = main._replace(parsed=main.parsed._replace(gaps=_among(main.parsed.gaps, matched)))
+        others = [other._replace(gaps=_among(other.gaps, matched)) for other in others]
+        batch = self.join(main, others)
+        records = np.arange(len(matched)) if batch.rows is None else batch.rows
+        return batch.take(np.flatnonzero(matched[records]))
+
+    def finish(self) -> Counts:
+        """Return the counts of the joined rows; those without a match were skipped."""
+        counts = super().finish()
+        if self._lone == counts.rows:
+            raise NoRows("no row has a match")
+        return counts._replace(skipped=counts.skipped + self._lone)
 
     def _keys(self, number: int) -> list[list[Keys]]:
         wants = self._key_wants(self.sides[number])
@@ -99,6 +131,12 @@ class JoinedTable(SideBySide):
         return UnmatchedKeys(
             where + message, file=place.file, line=place.line, column=", ".join(self.keys)
         )
+
+
+def _among(gaps: Iterable[Gap], rows: NDArray[np.bool_]) -> tuple[Gap, ...]:
+    """Return gaps in some rows only."""
+    found = (gap._replace(rows=gap.rows & rows) for gap in gaps)
+    return tuple(gap for gap in found if gap.rows.any())
 
 
 def _spans(pieces: Iterable[Piece]) -> list[Span]:

@@ -37,18 +37,23 @@ class Fault(NamedTuple):
     keys: int
 
 
-def match(here: KeyColumns, there: KeyColumns, *, small: bool) -> Indices | Fault:
-    """Return the row there of every row here, or the first fault of either side."""
+def match(
+    here: KeyColumns, there: KeyColumns, *, small: bool, inner: bool = False
+) -> Indices | Fault:
+    """Return the row there of every row here, or the first fault of either side.
+
+    ``inner``: a row that has no match is no fault; it is −1 here, and not named there.
+    """
     if small:
-        return _by_codes(*_counted(here, there))
+        return _by_codes(*_counted(here, there), inner)
     if len(here) == 1 and (close := _close(here[0], there[0])) is not None:
-        return _by_codes(*close)
+        return _by_codes(*close, inner)
     from lossctl.sources import keys
 
     columns = [keys.aligned(*pieces) for pieces in zip(here, there, strict=True)]
     ours, theirs = zip(*columns, strict=True)
     rows = keys.rows_of(ours, theirs)
-    return rows if rows is not None else _by_codes(*keys.codes_of(ours, theirs))
+    return rows if rows is not None else _by_codes(*keys.codes_of(ours, theirs), inner)
 
 
 def key_of(columns: KeyColumns, row: int) -> tuple[str, ...]:
@@ -92,7 +97,7 @@ def _close(here: Sequence[Keys], there: Sequence[Keys]) -> tuple[Indices, Indice
     return np.concatenate(ours) - low, np.concatenate(theirs) - low, span
 
 
-def _by_codes(here: Indices, there: Indices, count: int) -> Indices | Fault:
+def _by_codes(here: Indices, there: Indices, count: int, inner: bool) -> Indices | Fault:
     """Return the row there of every row here, where each code stands once on both sides."""
     seen = np.zeros(count, dtype=bool)
     seen[here] = True
@@ -103,6 +108,8 @@ def _by_codes(here: Indices, there: Indices, count: int) -> Indices | Fault:
     if np.count_nonzero(position >= 0) < len(there):
         return _twice(there, count, here=False)
     rows = position[here]
+    if inner:
+        return rows
     if rows.min(initial=0) < 0:
         return _alone(np.flatnonzero(rows < 0), here=True)
     if len(there) > len(here):

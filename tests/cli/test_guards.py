@@ -1,0 +1,155 @@
+"""Nine accidents that would let a gate pass, each planted where it passes without its guard."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lossctl.guards import GUARDS
+
+from .program import Run, one_line
+
+Plant = Callable[[Path], list[str]]
+
+ROWS = [(i, float(i % 7), float(i % 7) + 0.25 * (i % 3)) for i in range(40)]
+
+
+def save(folder: Path, name: str, header: str, rows: list[str]) -> str:
+    """Write a file into the folder, which is the working directory, and return its name."""
+    (folder / name).write_text("".join(f"{line}\n" for line in (header, *rows)))
+    return name
+
+
+def plain(folder: Path, name: str, shift: float = 0.0) -> str:
+    """Write predictions that are as good as the shift says."""
+    rows = [f"{i},{y},{yhat + shift}" for i, y, yhat in ROWS]
+    return save(folder, name, "id,y,yhat", rows)
+
+
+def pair(folder: Path, header: str, rows: list[str]) -> list[str]:
+    """Compare two files of which the candidate has these rows."""
+    old = plain(folder, "old.csv")
+    return ["compare", "mse", old, save(folder, "new.csv", header, rows), "--key", "id"]
+
+
+def no_rows(folder: Path) -> list[str]:
+    save(folder, "preds.csv", "y,yhat", [])
+    (folder / "lossctl.toml").write_text("[[check]]\nloss='mse'\ndata='preds.csv'\nmax=1\n")
+    return ["check"]
+
+
+def zero_weights(folder: Path) -> list[str]:
+    rows = [f"{y},{yhat},{yhat},0" for _, y, yhat in ROWS]
+    file = save(folder, "preds.csv", "y,old,new,w", rows)
+    return ["compare", "mse", file, "-p", "old", "-p", "new", "-w", "w"]
+
+
+def same_file(folder: Path) -> list[str]:
+    """The job copied the new predictions over the old ones, by a link."""
+    plain(folder, "new.csv")
+    os.link(folder / "new.csv", folder / "old.csv")
+    command = ["compare", "mse", "old.csv", "new.csv", "--key", "id", "--no-worse-than", "1%"]
+    return command
+
+
+def constant(folder: Path) -> list[str]:
+    """The model has collapsed; the line is far above what even that costs."""
+    rows = [f"{y},3.0" for _, y, _ in ROWS]
+    file = save(folder, "preds.csv", "y,yhat", rows)
+    (folder / "lossctl.toml").write_text(
+        f"[[check]]\nloss='mse'\ndata='{file}'\nmax=100\nallow=['floor']\n"
+    )
+    return ["check"]
+
+
+def unmatched(folder: Path) -> list[str]:
+    """The candidate has left out the rows that it cannot predict."""
+    rows = [f"{i},{y},{yhat}" for i, y, yhat in ROWS if i % 3 != 2]
+    return [*pair(folder, "id,y,yhat", rows), "--no-worse-than", "1%"]
+
+
+def skipped(folder: Path) -> list[str]:
+    """The worst rows have no prediction."""
+    rows = [f"{i},{y},{'' if i % 3 == 2 else yhat}" for i, y, yhat in ROWS]
+    return [*pair(folder, "id,y,yhat", rows), "--no-worse-than", "1%"]
+
+
+def truth(folder: Path) -> list[str]:
+    """The candidate was scored against a truth that was mended to suit it."""
+    rows = [f"{i},{yhat if i == 5 else y},{yhat}" for i, y, yhat in ROWS]
+    return [*pair(folder, "id,y,yhat", rows), "--no-worse-than", "1%"]
+
+
+def not_finite(folder: Path) -> list[str]:
+    """One prediction is infinitely wrong, and the job only looks whether there is a report."""
+    rows = [f"{i % 2},{0.75 if i % 2 else 0.25},{0.0 if i == 7 else 0.5}" for i in range(40)]
+    file = save(folder, "preds.csv", "y,old,new", rows)
+    return ["compare", "bce", file, "-p", "old", "-p", "new"]
+
+
+def floor(folder: Path) -> list[str]:
+    """Both models are useless: y and a column of another scale."""
+    rows = [f"{y},{100 + yhat},{100 + yhat - 1}" for _, y, yhat in ROWS]
+    file = save(folder, "preds.csv", "y,old,new", rows)
+    return ["compare", "mse", file, "-p", "old", "-p", "new", "--no-worse-than", "1%"]
+
+
+ACCIDENTS: dict[str, Plant] = {
+    "no-rows": no_rows,
+    "zero-weights": zero_weights,
+    "same-file": same_file,
+    "constant": constant,
+    "unmatched": unmatched,
+    "skipped": skipped,
+    "truth": truth,
+    "not-finite": not_finite,
+    "floor": floor,
+}
+
+
+def without(command: list[str], folder: Path, guard: str) -> list[str]:
+    """Return the command with the guard switched off."""
+    if command[0] != "check":
+        return [*command, "--allow", guard]
+    config = folder / "lossctl.toml"
+    text = config.read_text()
+    if "allow=[" in text:
+        config.write_text(text.replace("allow=[", f"allow=['{guard}',"))
+    else:
+        config.write_text(f"{text}allow=['{guard}']\n")
+    return command
+
+
+def test_every_guard_has_its_accident() -> None:
+    assert set(ACCIDENTS) == set(GUARDS)
+
+
+@pytest.mark.parametrize("guard", ACCIDENTS)
+def test_an_accident_fails_and_would_pass_without_its_guard(
+    guard: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    command = ACCIDENTS[guard](folder)
+    failed = run(*command)
+    assert failed.code == 1
+    assert f"guard {guard}" in failed.out + failed.err
+    if command[0] == "compare":
+        (said,) = [line for line in failed.err.splitlines(True) if line.startswith("guard")]
+        assert one_line(said)
+        assert f"--allow {guard}" in said
+    passed = run(*without(command, folder, guard))
+    assert passed.code == 0, passed.err
+    assert "guard" not in passed.err
+
+
+@pytest.mark.parametrize("guard", ["constnat", "same", ""])
+def test_an_unknown_guard_is_told_with_the_known_ones(guard: str, run: Run) -> None:
+    outcome = run("compare", "mse", "x.csv", "-p", "a", "-p", "b", "--allow", guard)
+    assert outcome.code == 2
+    assert one_line(outcome.err)
+    assert "no-rows" in outcome.err
