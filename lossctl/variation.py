@@ -21,9 +21,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from lossctl.dyadic import ZERO, Dyadic, bands, gram, sum_of
+from lossctl.dyadic import ZERO, Dyadic, bands, gram, grouped, sum_of
 from lossctl.errors import UsageError
-from lossctl.exact import SCALE_BITS, grouped_units
 from lossctl.losses.accurate import two_product
 from lossctl.scoring import Scores
 from lossctl.task import Task
@@ -334,15 +333,17 @@ def clustered_of(
     rows: Rows, codes: NDArray[np.intp], names: Sequence[str], nonfinite: int = 0
 ) -> Clustered:
     """Return the sums of every cluster of rows; ``codes`` say which of the names a row is of."""
-    found, index, counts = np.unique(codes, return_inverse=True, return_counts=True)
+    sizes = np.bincount(codes, minlength=len(names))
+    found = np.flatnonzero(sizes)
+    counts = sizes[found]
     groups = len(found)
+    index = (np.cumsum(sizes > 0) - 1)[codes]
     sums = [[ZERO] * groups for _ in range(1 + len(rows.losses))]
     for piece in _pieces(rows):
         part = index[piece.rows]
         v: Column = (np.ones(piece.size),) if piece.v is None else piece.v
-        for into, column, exponent in zip(sums, (v, *piece.u), piece.exponents, strict=True):
-            units = [grouped_units(x, part, groups) for x in column]
-            for at, whole in enumerate(map(sum, zip(*units, strict=True))):
-                into[at] += Dyadic.of(whole, exponent - SCALE_BITS)
+        for at, (column, exponent) in enumerate(zip((v, *piece.u), piece.exponents, strict=True)):
+            own = grouped(column, exponent, part, groups)
+            sums[at] = [x + y for x, y in zip(sums[at], own, strict=True)]
     each = zip(found.tolist(), counts.tolist(), zip(*sums, strict=True), strict=True)
     return Clustered(nonfinite, {names[at]: Cluster(count, first) for at, count, first in each})
