@@ -157,6 +157,22 @@ def _matrix(arrays: Sequence[Floats], units: Sequence[int]) -> list[list[int]]:
     return whole
 
 
+def grouped(column: Column, exponent: int, codes: NDArray[np.intp], groups: int) -> list[Dyadic]:
+    """Return the exact sum of each group of column · 2^exponent; ``codes`` are 0 to groups − 1.
+
+    A digit is at most 2²⁰ units, so that 2³² of them add up without rounding.
+    """
+    digits = [pair for part in column if part.size for pair in digits_of(part)]
+    low = min((unit for _, unit in digits), default=0)
+    sums = [0] * groups
+    for digit, unit in digits:
+        weights = digit * math.ldexp(1.0, -unit)
+        whole = np.bincount(codes, weights, minlength=groups).astype(np.int64).tolist()
+        shift = unit - low
+        sums = [a + (b << shift) for a, b in zip(sums, whole, strict=True)]
+    return [Dyadic.of(x, low + exponent) for x in sums]
+
+
 def sum_of(terms: Floats, exponent: int) -> Dyadic:
     """Return the exact sum of finite terms, times 2^exponent."""
     return Dyadic.of(total(terms).units, exponent - SCALE_BITS)

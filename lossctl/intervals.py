@@ -22,9 +22,9 @@ from lossctl.values import ORDERED, curve_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lossctl.parts import Part
     from lossctl.spread import Spread
     from lossctl.task import Task
-    from lossctl.variation import Part
 
 POWER = 0.8
 COCHRAN = 25.0  # n · so many times the squared skewness are enough for a 95 % interval

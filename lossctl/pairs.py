@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from lossctl.probe import Probe
     from lossctl.sources.columns import Header
     from lossctl.task import Task
-    from lossctl.variation import Part
+    from lossctl.parts import Part
     from lossctl.verdicts import Gate
 
 COMPARABLE = ("mean", "root", "exp", "ratio")

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lossctl.dyadic import Dyadic
-    from lossctl.variation import Gram, Part
+    from lossctl.parts import Gram, Part
 
 ROUNDING = 2.0**-50  # a third power, and a product of three, to this
 KNOWN = 0.1  # a skewness with a larger rounding error than this is not known
@@ -47,7 +47,7 @@ ALONE = 10**9  # 1/f from which one row has all the weight: rounding is what is 
 
 
 class Totals(NamedTuple):
-    """Sums as ``variation.Gram`` has them: whole numbers in one unit, or arrays over data sets."""
+    """Sums as ``parts.Gram`` has them: whole numbers in one unit, or arrays over data sets."""
 
     first: Sequence[Any]
     second: Sequence[Any]

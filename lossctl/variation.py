@@ -14,17 +14,17 @@ Weights are no counts: a row of weight 3 is one row that matters three times as 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import chain, combinations_with_replacement, zip_longest
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain, combinations_with_replacement
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from lossctl.dyadic import ZERO, Dyadic, bands, gram, sum_of
+from lossctl.dyadic import ZERO, Dyadic, bands, gram, grouped, sum_of
 from lossctl.errors import UsageError
-from lossctl.exact import SCALE_BITS, grouped_units
 from lossctl.losses.accurate import two_product
+from lossctl.parts import Cluster, Clustered, Gram, Part, Sums
 from lossctl.scoring import Scores
 from lossctl.task import Task
 from lossctl.values import per_of
@@ -37,135 +37,6 @@ if TYPE_CHECKING:
     from lossctl.dyadic import Column
 
     Floats = NDArray[np.float64]
-
-Sums = tuple[Dyadic, ...]
-FINE = 64  # bits to which the working model of clusters is rounded
-
-
-@dataclass(frozen=True, slots=True)
-class Gram:
-    """Sums over rows with w > 0 and finite losses; ``nonfinite`` counts the others of them.
-
-    ``first``: Σv and Σu_j. ``second``: Σv², Σv·u_j, Σu_i·u_j, i ≤ j. ``third``: in the same order
-    of the products of three of v, u_a and u_b − u_a. ``working``: Σs, Σsv, Σsv², Σs², Σs²v with
-    s = v², which the variances are in proportion to where those of the losses are one. ``Gram()``
-    is the identity of ``+``.
-
-    Where rows come in ``clusters``, each of them is one of the ``rows`` here, and
-    s = v²·(ρ + (1 − ρ)/m) of its m rows: the working model is that they correlate by ρ = ½.
-    """
-
-    rows: int = 0
-    nonfinite: int = 0
-    first: Sums = ()
-    second: Sums = ()
-    third: Sums = ()
-    working: Sums = ()
-    clusters: bool = False
-
-    def __add__(self, other: Gram) -> Gram:
-        """Join the sums; the order does not matter."""
-        return Gram(
-            self.rows + other.rows,
-            self.nonfinite + other.nonfinite,
-            _added(self.first, other.first),
-            _added(self.second, other.second),
-            _added(self.third, other.third),
-            _added(self.working, other.working),
-            self.clusters or other.clusters,
-        )
-
-    def settled(self) -> Gram:
-        """Return the sums of independent units: of the rows."""
-        return self
-
-
-class Cluster(NamedTuple):
-    """The rows of one cluster, and their Σv and Σu_j."""
-
-    rows: int
-    first: Sums
-
-    def join(self, other: Cluster) -> Cluster:
-        """Return the sums of both."""
-        return Cluster(self.rows + other.rows, _added(self.first, other.first))
-
-
-@dataclass(frozen=True, slots=True)
-class Clustered:
-    """The sums of every cluster, by its label. ``Clustered()`` is the identity of ``+``."""
-
-    nonfinite: int = 0
-    clusters: Mapping[str, Cluster] = field(default_factory=dict)
-
-    def __add__(self, other: Clustered) -> Clustered:
-        """Join the sums of every label; the order does not matter."""
-        few, many = sorted((self.clusters, other.clusters), key=len)
-        joined = dict(many)
-        for label, cluster in few.items():
-            joined[label] = joined[label].join(cluster) if label in joined else cluster
-        return Clustered(self.nonfinite + other.nonfinite, joined)
-
-    def settled(self) -> Gram:
-        """Return the sums of independent units: of the clusters, each as one row."""
-        clusters = [cluster.first for cluster in self.clusters.values()]
-        if not clusters:
-            return Gram(nonfinite=self.nonfinite, clusters=True)
-        e_v = min(sums[0].exponent for sums in clusters)
-        e_u = min(x.exponent for sums in clusters for x in sums[1:])
-        v = [sums[0].above(e_v) for sums in clusters]
-        u = [
-            [x.above(e_u) for x in column]
-            for column in zip(*(c[1:] for c in clusters), strict=True)
-        ]
-        turned = u if len(u) == 1 else [u[0], [b - a for a, b in zip(*u, strict=True)]]
-
-        def sums_of(columns: Sequence[Sequence[int]], power: int) -> Sums:
-            return tuple(
-                Dyadic.of(
-                    _product_sum(*(columns[i] for i in at)), sum(e_u if i else e_v for i in at)
-                )
-                for at in combinations_with_replacement(range(len(columns)), power)
-            )
-
-        counts = [cluster.rows for cluster in self.clusters.values()]
-        s = [(x * x * (m + 1) << FINE) // (2 * m) for x, m in zip(v, counts, strict=True)]
-        columns = ((s,), (s, v), (s, v, v), (s, s), (s, s, v))
-        exponents = (
-            2 * e_v - FINE,
-            3 * e_v - FINE,
-            4 * e_v - FINE,
-            4 * e_v - 2 * FINE,
-            5 * e_v - 2 * FINE,
-        )
-        working = (
-            Dyadic.of(_product_sum(*each), e) for each, e in zip(columns, exponents, strict=True)
-        )
-        return Gram(
-            len(clusters),
-            self.nonfinite,
-            sums_of([v, *u], 1),
-            sums_of([v, *u], 2),
-            sums_of([v, *turned], 3),
-            tuple(working),
-            clusters=True,
-        )
-
-
-Part = Gram | Clustered
-
-
-def _added(a: Sums, b: Sums) -> Sums:
-    return tuple(x + y for x, y in zip_longest(a, b, fillvalue=ZERO))
-
-
-def _product_sum(x: Sequence[int], *more: Sequence[int]) -> int:
-    """Return the sum of the products of one to three columns."""
-    if not more:
-        return sum(x)
-    if len(more) == 1:
-        return sum(a * b for a, b in zip(x, more[0], strict=True))
-    return sum(a * b * c for a, b, c in zip(x, *more, strict=True))
 
 
 class Rows(NamedTuple):
@@ -334,15 +205,17 @@ def clustered_of(
     rows: Rows, codes: NDArray[np.intp], names: Sequence[str], nonfinite: int = 0
 ) -> Clustered:
     """Return the sums of every cluster of rows; ``codes`` say which of the names a row is of."""
-    found, index, counts = np.unique(codes, return_inverse=True, return_counts=True)
+    sizes = np.bincount(codes, minlength=len(names))
+    found = np.flatnonzero(sizes)
+    counts = sizes[found]
     groups = len(found)
+    index = (np.cumsum(sizes > 0) - 1)[codes]
     sums = [[ZERO] * groups for _ in range(1 + len(rows.losses))]
     for piece in _pieces(rows):
         part = index[piece.rows]
         v: Column = (np.ones(piece.size),) if piece.v is None else piece.v
-        for into, column, exponent in zip(sums, (v, *piece.u), piece.exponents, strict=True):
-            units = [grouped_units(x, part, groups) for x in column]
-            for at, whole in enumerate(map(sum, zip(*units, strict=True))):
-                into[at] += Dyadic.of(whole, exponent - SCALE_BITS)
+        for at, (column, exponent) in enumerate(zip((v, *piece.u), piece.exponents, strict=True)):
+            own = grouped(column, exponent, part, groups)
+            sums[at] = [x + y for x, y in zip(sums[at], own, strict=True)]
     each = zip(found.tolist(), counts.tolist(), zip(*sums, strict=True), strict=True)
     return Clustered(nonfinite, {names[at]: Cluster(count, first) for at, count, first in each})

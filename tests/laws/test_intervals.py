@@ -25,12 +25,13 @@ from lossctl.intervals import (
     theta_of,
 )
 from lossctl.losses.spec import parse_specs
+from lossctl.parts import Part
 from lossctl.report import Interval, NoInterval
 from lossctl.scoring import Scores, score
 from lossctl.spread import Spread
 from lossctl.task import Columns, Task
 from lossctl.values import curve_of
-from lossctl.variation import Part, variation_of
+from lossctl.variation import variation_of
 
 Floats = NDArray[np.float64]
 Table = dict[str, Floats]

@@ -18,10 +18,11 @@ from lossctl.batch import Batch, Text
 from lossctl.dyadic import ZERO, Dyadic
 from lossctl.errors import UsageError
 from lossctl.losses.spec import parse_specs
+from lossctl.parts import Clustered, Gram
 from lossctl.scoring import Scores, score
 from lossctl.spread import spread_of
 from lossctl.task import Columns, Task
-from lossctl.variation import Clustered, Gram, Rows, clustered_of, gram_of, variation_of
+from lossctl.variation import Rows, clustered_of, gram_of, variation_of
 
 Floats = NDArray[np.float64]
 
