@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from lossctl.losses.spec import Spec
     from lossctl.moves import MovedRow
     from lossctl.options import Options
+    from lossctl.parts import Part
     from lossctl.passes import Found, Group
     from lossctl.probe import Probe
     from lossctl.sources.columns import Header
     from lossctl.task import Task
-    from lossctl.parts import Part
     from lossctl.verdicts import Gate
 
 COMPARABLE = ("mean", "root", "exp", "ratio")
