@@ -9,6 +9,7 @@ from lossctl.errors import UsageError
 from lossctl.evidence import hash_probes, hashes, run_of, signature_of
 from lossctl.flips import SEED
 from lossctl.losses.spec import parse_specs
+from lossctl.options import check_level
 from lossctl.pairs import (
     Closely,
     Pair,
@@ -61,6 +62,7 @@ def compare_with(
 
     A guard that is broken is in the report; where nothing could be compared, it is all there is.
     """
+    check_level(settings.level)
     specs = parse_specs(losses)
     closely = Closely(settings.level, settings.cluster, options.top)
     pairs = [Pair(2 * at, 2 * at + 1) for at in range(len(specs))]

@@ -88,7 +88,7 @@ class Moving(NamedTuple):
         ties = int(np.count_nonzero(counts)) - wins - losses
         better = self._rows(scores, weighted, _extreme(weighted, self.limit))
         worse = self._rows(scores, weighted, _extreme(-weighted, self.limit))
-        return Moves(wins, ties, losses, better, worse, self.limit)
+        return Moves(wins, ties, losses, better, worse, self.limit) + Moves()  # which puts in order
 
     def _rows(
         self, scores: Sequence[Scores], weighted: Floats, chosen: NDArray[np.intp]

@@ -90,12 +90,18 @@ def make_options(by: str | Sequence[str] | None = None, **options: Any) -> Optio
         if getattr(chosen, name) not in choices:
             known = ", ".join(choice for choice in choices if choice)
             raise UsageError(f"{name} must be one of {known}, got '{getattr(chosen, name)}'")
-    if chosen.ci is not None and not 0.0 < chosen.ci < 100.0:
-        raise UsageError(f"ci is a level in percent, between 0 and 100, got {chosen.ci!r}")
+    if chosen.ci is not None:
+        check_level(chosen.ci)
     if chosen.ci is None and (chosen.cluster is not None or chosen.ci_method != "t"):
         given = "cluster" if chosen.cluster is not None else "ci_method"
         raise UsageError(f"{given} needs ci, the level of the intervals in percent")
     return chosen
+
+
+def check_level(level: float) -> None:
+    """Refuse a level of intervals that is none."""
+    if not 0.0 < level < 100.0:
+        raise UsageError(f"ci is a level in percent, between 0 and 100, got {level!r}")
 
 
 def check_truth(options: Options) -> None:

@@ -193,6 +193,10 @@ class Loss(NamedTuple):
         """Whether the value grows as the predictions get better."""
         return self.aggregate in ("r2", "explained_variance")
 
+    def __reduce__(self) -> tuple[Callable[[str], Loss], tuple[str]]:
+        """Go by name from one process to another: what it declares may be functions."""
+        return find, (self.name,)
+
     def form(self, k: int) -> Form:
         """Return what k prediction columns are to it."""
         if self.kind == "either":

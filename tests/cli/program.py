@@ -45,6 +45,14 @@ class Outcome:
         return self.out.splitlines()
 
     @property
+    def table(self) -> list[str]:
+        """The lines of a report as a table, without the signature, which is as long as it is."""
+        *lines, empty, signature = self.lines
+        assert not empty
+        assert "|lossctl=" in signature
+        return lines
+
+    @property
     def report(self) -> dict[str, Any]:
         """The JSON report, which must follow the schema."""
         return valid_report(self.out)
@@ -143,6 +151,14 @@ def valid_report(text: str) -> dict[str, Any]:
     """Return the report that the text is, once it has been held against the schema."""
     report = strict_json(text)
     validator(closed=True).validate(report)
+    assert isinstance(report, dict)
+    return report
+
+
+def valid(text: str, part: str) -> dict[str, Any]:
+    """Return the report of a kind that the text is, once it has been held against its schema."""
+    report = strict_json(text)
+    validator(closed=True, part=part).validate(report)
     assert isinstance(report, dict)
     return report
 

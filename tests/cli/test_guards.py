@@ -51,8 +51,7 @@ def same_file(folder: Path) -> list[str]:
     """The job copied the new predictions over the old ones, by a link."""
     plain(folder, "new.csv")
     os.link(folder / "new.csv", folder / "old.csv")
-    command = ["compare", "mse", "old.csv", "new.csv", "--key", "id", "--no-worse-than", "1%"]
-    return command
+    return ["compare", "mse", "old.csv", "new.csv", "--key", "id", "--no-worse-than", "1%"]
 
 
 def constant(folder: Path) -> list[str]:

@@ -134,7 +134,7 @@ def test_no_number_is_wrapped_or_cut(
     report = run(*common, "--json").report
     assert numbers_of(report, precision) <= tokens(done.out)
     # only names may be too long: of the file, and of the columns behind a value
-    figures = [line for line in done.lines[1:] if "ŷ =" not in line]
+    figures = [line for line in done.table[1:] if "ŷ =" not in line]
     assert max(map(cell_len, figures)) <= (width or 80)
 
 
@@ -177,7 +177,7 @@ def test_infinite_values(run: Run, write: Write) -> None:
     assert worst[1].split() == ["1", "2", "1", "0", "inf", "–", "-inf"]
     assert_right_edge(worst, "share")
     assert "  infinite ℓ             1" in done.lines
-    assert done.lines[-1] == "bce of 3 mini-batches: inf ██▁ 0"
+    assert done.table[-1] == "bce of 3 mini-batches: inf ██▁ 0"
 
 
 def test_a_perfect_prediction_blames_nobody(run: Run, write: Write) -> None:
@@ -219,7 +219,7 @@ def test_mini_batches_are_a_line_that_fits(run: Run, monkeypatch: pytest.MonkeyP
     for width in (60, 80, 200):
         monkeypatch.setenv("COLUMNS", str(width))
         common = ("eval", "mse", DIABETES, "-y", "y", "-p", "yhat", "--batch-size", "3")
-        line = run(*common).lines[-1]
+        line = run(*common).table[-1]
         batches = run(*common, "--json").result["batches"]
         before, first, marks, last = re.fullmatch(  # type: ignore[union-attr]  # it matches
             r"(mse of 148 mini-batches: )(\S+) (\S+) (\S+)", line
@@ -314,7 +314,7 @@ def test_hostile_text_is_only_text_in_tables(
     grouped = run("eval", "mse", name, "-p", column, "--by", "g", "--batch-size", "1")
     assert shown_safely(grouped.out)
     assert shortened(text) in block(grouped, "loss")[1]
-    assert grouped.lines[-1].startswith(f"mse [{shortened(text)}] of 2 mini-batches: ")
+    assert grouped.table[-1].startswith(f"mse [{shortened(text)}] of 2 mini-batches: ")
     several = run("eval", "mse", name, name, "-p", column, "--top", "4")
     assert shown_safely(several.out)
     assert all(f"{printable(name)}:" in line for line in block(several, "worst")[1:])
