@@ -79,6 +79,8 @@ def _open_side_by_side(sources: Sources, options: Options) -> Iterator[Any]:
         from lossctl.sources.joined import JoinedTable
 
         keys = options.keys
+        if not keys:
+            raise UsageError("say how rows are matched: by --key COL or --by-position")
         for table in tables.values():
             for name in keys:
                 if name not in table.names:
