@@ -249,7 +249,13 @@ def test_missing_skip_leaves_rows_out_and_counts_them(run: Run, write: Write) ->
     path = write(MISSING)
     report = run("eval", "mse", path, "--missing", "skip", "--json").report
     assert report["results"][0]["value"] == 2.5
-    assert report["input"] == {"files": [str(path)], "rows": 5, "skipped": 3, "nonfinite": 1}
+    assert report["input"] == {
+        "files": [str(path)],
+        "rows": 5,
+        "skipped": 3,
+        "nonfinite": 1,
+        "truth": None,
+    }
     assert [row["row"] for row in report["results"][0]["worst"]] == [3, 1]
     assert "3 rows skipped" in run("eval", "mse", path, "--missing", "skip").out
 
@@ -376,6 +382,7 @@ def test_files_are_one_data_set(run: Run, write: Write) -> None:
         "rows": 2,
         "skipped": 0,
         "nonfinite": 0,
+        "truth": None,
     }
     worst = report["results"][0]["worst"]
     assert [(row["row"], row["file"], row["line"]) for row in worst] == [

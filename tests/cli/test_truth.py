@@ -248,7 +248,7 @@ def test_a_weight_is_that_of_the_truth_before_that_of_the_predictions(
     done = run("eval", "mse", pred, "--truth", truth, "--key", "id", "-w", "v")
     assert done.code == 3
     assert one_line(done.err)
-    assert "no table has a column 'v'; the columns are id, yhat, w, y, w (truth)" in done.err
+    assert "there is no column 'v'; the columns are id, yhat, w, y, w (truth)" in done.err
 
 
 def test_the_one_column_beside_the_key_needs_no_name(run: Run, write: Write) -> None:
@@ -376,12 +376,15 @@ def test_wrong_usage(options: Sequence[str], rule: str, run: Run, write: Write) 
     assert rule in refused(run("eval", "mse", pred, *chosen), 2)
 
 
-def test_a_key_column_is_in_both(run: Run, write: Write) -> None:
+def test_a_key_is_one_column_of_each_file(run: Run, write: Write) -> None:
     pred, truth = write(PRED), write("ID,y\n1,1\n", "truth.csv")
     error = refused(run("eval", "mse", pred, "--truth", truth, "--key", "id"))
-    assert error == (f"{truth}: there is no column 'id' to match rows by; the columns are ID, y\n")
+    assert error == f"{truth}: there is no column 'id'; the columns are ID, y\n"
     error = refused(run("eval", "mse", pred, "--truth", truth, "--key", "ID"))
-    assert error.startswith(f"{pred}: there is no column 'ID' to match rows by")
+    assert error == f"{pred}: there is no column 'ID'; the columns are id, yhat\n"
+    twice = write("id,y,id\n1,1,2\n", "twice.csv")
+    error = refused(run("eval", "mse", pred, "--truth", twice, "--key", "id"))
+    assert error.startswith(f"{twice}: 2 columns are called 'id', and a key must be one; ")
 
 
 def test_a_key_alone_changes_nothing(run: Run, write: Write) -> None:
