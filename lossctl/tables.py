@@ -12,7 +12,7 @@ from lossctl.engines.local import default_threads
 from lossctl.errors import InputError, UsageError
 from lossctl.options import Options, check_truth
 from lossctl.report import Elsewhere
-from lossctl.sources.columns import Header, Side
+from lossctl.sources.columns import Header, Side, check_keys
 from lossctl.sources.csv_file import CsvTable
 from lossctl.sources.streams import STDIN, Source, Spool, display_name, spooled
 
@@ -104,11 +104,10 @@ def _open_side_by_side(sources: Sources, options: Options) -> Iterator[Any]:
         from lossctl.sources.joined import JoinedTable
 
         keys = options.keys
+        if not keys:
+            raise UsageError("say how rows are matched: by --key COL or --by-position")
         for table in tables.values():
-            for name in keys:
-                if name not in table.names:
-                    header = header_of(table, options)
-                    raise header.error(f"there is no column '{name}' to match rows by")
+            check_keys(header_of(table, options), keys)
         yield JoinedTable(sides_of(tables, keys), keys, inner=options.inner)
 
 

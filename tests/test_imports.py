@@ -71,6 +71,12 @@ def test_a_small_file_needs_no_dataframe_engine(small: Path) -> None:
     assert loaded_by(PROGRAM, "mse", "-q", stdin=small.read_bytes()) == {"typer", "numpy"}
 
 
+def test_small_files_are_matched_without_a_dataframe_engine(small: Path) -> None:
+    for how in (["--key", "y"], ["--by-position"]):
+        options = ["--truth", small, *how, "-y", "yhat", "-p", "yhat", "-q"]
+        assert loaded_by(PROGRAM, "eval", "mse", small, *options) == {"typer", "numpy"}
+
+
 FAMILIES = """
 families = sorted(name for name in sys.modules if name.startswith("lossctl.losses."))
 import lossctl.losses.index

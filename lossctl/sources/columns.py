@@ -205,6 +205,16 @@ def listed(selector: str) -> list[str]:
     return parts
 
 
+def check_keys(header: Header, keys: Sequence[str]) -> None:
+    """Refuse keys that are no columns of a table, or of which there are two."""
+    for name in keys:
+        count = header.written.count(name)
+        if count > 1:
+            raise header.error(f"{count} columns are called '{name}', and a key must be one")
+        if name not in header.names:
+            raise _absent(header, name)
+
+
 def select(header: Header, selector: str) -> Chosen:
     """Return the columns that a selector names.
 
@@ -222,7 +232,7 @@ def select(header: Header, selector: str) -> Chosen:
         return Chosen((selector,))
     if "," in selector:
         return Chosen(tuple(n for part in listed(selector) for n in select(header, part).names))
-    raise header.error(f"no table has a column '{selector}'", NoSuchColumn)
+    raise _absent(header, selector)
 
 
 def select_predicted(header: Header, selector: str) -> Chosen:
@@ -252,9 +262,13 @@ def _select(header: Header, selector: str) -> Chosen:
     if "," in selector:
         parts = listed(selector)
         return Chosen(tuple(name for part in parts for name in _select(header, part).names))
-    near = difflib.get_close_matches(selector, names, n=1)
+    raise _absent(header, selector)
+
+
+def _absent(header: Header, selector: str) -> InputError:
+    near = difflib.get_close_matches(selector, header.names, n=1)
     advice = f" (did you mean '{near[0]}'?)" if near else ""
-    raise header.error(f"there is no column '{selector}'{advice}", NoSuchColumn)
+    return header.error(f"there is no column '{selector}'{advice}", NoSuchColumn)
 
 
 def select_all(header: Header, selectors: Sequence[str]) -> tuple[str, ...]:
