@@ -93,7 +93,7 @@ ALSO: dict[str, Any] = {"weight": "w", "by": "g"}
 @pytest.mark.parametrize("kind", KEYS)
 def test_a_shuffled_truth_gives_the_bits_of_one_file(kind: str, tmp_path: Path) -> None:
     tables = Tables(tmp_path, KEYS[kind])
-    whole = bare(lossctl.evaluate(str(tables.one), LOSSES, **ALSO))
+    whole = bare(lossctl.evaluate(str(tables.one), LOSSES, key=tables.names, **ALSO))
     pred, truth = tables.halves(tables.pred), tables.halves(tables.truth)
     for data, other in ((str(tables.pred), str(tables.truth)), (pred, truth), (pred, truth[::-1])):
         for block_size, threads in ((None, 1), (64, 1), (997, 2), (5000, 2)):
@@ -113,7 +113,7 @@ def test_a_large_truth_gives_the_bits_of_one_file(tmp_path: Path) -> None:
     for kind in ("close integers", "far integers", "mixed"):
         tables = Tables(tmp_path, KEYS[kind], 60_000)
         assert min(tables.pred.stat().st_size, tables.truth.stat().st_size) > 1 << 20
-        whole = bare(lossctl.evaluate(str(tables.one), LOSSES, **ALSO))
+        whole = bare(lossctl.evaluate(str(tables.one), LOSSES, key="id", **ALSO))
         found = lossctl.evaluate(
             str(tables.pred), LOSSES, truth=str(tables.truth), key="id", block_size=1 << 18, **ALSO
         )
@@ -132,7 +132,7 @@ def test_a_small_side_may_meet_a_large_one(tmp_path: Path) -> None:
 
 def test_frames_and_files_may_be_mixed(tmp_path: Path) -> None:
     tables = Tables(tmp_path, KEYS["close integers"])
-    whole = bare(lossctl.evaluate(str(tables.one), LOSSES))
+    whole = bare(lossctl.evaluate(str(tables.one), LOSSES, key="id"))
     pred, truth = pd.read_csv(tables.pred), pd.read_csv(tables.truth)
     mapping = {name: truth[name].to_numpy() for name in truth.columns}
     floats = {**mapping, "id": mapping["id"].astype(float)}
@@ -387,12 +387,17 @@ def test_a_key_is_one_column_of_each_file(run: Run, write: Write) -> None:
     assert error.startswith(f"{twice}: 2 columns are called 'id', and a key must be one; ")
 
 
-def test_a_key_alone_changes_nothing(run: Run, write: Write) -> None:
+def test_a_key_alone_changes_nothing_but_the_hashes(run: Run, write: Write) -> None:
     path = write("id,y,yhat\n1,1,2\n2,3,5\n")
-    assert (
-        run("eval", "mse", path, "--key", "id", "--json").out
-        == run("eval", "mse", path, "--json").out
+    keyed, plain = (
+        run("eval", "mse", path, *key, "--json").report for key in (["--key", "id"], [])
     )
+    hashes = [report["results"][0].pop("hashes") for report in (keyed, plain)]
+    assert hashes[0]["key"] == ["id"]
+    assert hashes[0]["truth"] != hashes[1]["truth"]
+    assert "|key=id|" in keyed.pop("signature")
+    assert "key=" not in plain.pop("signature")
+    assert keyed == plain
 
 
 @pytest.mark.parametrize("rows", [(2, 3), (3, 2), (2, 200_000), (200_000, 2)])

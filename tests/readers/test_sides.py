@@ -137,11 +137,11 @@ def test_three_tables(options: dict[str, Any], write: Write) -> None:
 
 
 def test_three_tables_through_a_pass(write: Write) -> None:
-    _, _, states, counts = states_of(
+    found, counts = states_of(
         three(write), parse_specs("mse,r2"), Plan(summaries=True), make_options(key="id")
     )
     assert counts.rows == 3
-    assert float(states[0, ()].sums.loss) == 1.0 + 4.0 + 1.0
+    assert float(found.states[0, ()].sums.loss) == 1.0 + 4.0 + 1.0
 
 
 def test_names_that_are_taken_are_told_apart() -> None:
