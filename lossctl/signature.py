@@ -172,7 +172,7 @@ def key_words(column: Any) -> Words:
     """
     if isinstance(column, np.ndarray) and column.dtype.kind == "i":
         return column.view(np.uint64)
-    return np.array([_key_word(cell) for cell in column.tolist()] or [], dtype=np.uint64)
+    return np.array([_key_word(cell) for cell in column], dtype=np.uint64)
 
 
 def _key_word(text: str) -> int:
