@@ -1,0 +1,302 @@
+"""``lossctl check``: the checks of a config, in as few passes as their data allow, all reported."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lossctl import passes
+
+from .program import SAMPLES, Outcome, Run, one_line, valid
+
+DIABETES = str(SAMPLES / "diabetes.csv")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return an empty folder that is the working directory."""
+    empty = tmp_path / "work"
+    empty.mkdir()
+    monkeypatch.chdir(empty)
+    return empty
+
+
+@pytest.fixture
+def check(run: Run, folder: Path) -> Callable[..., Outcome]:
+    """Run the checks of a text."""
+
+    def checked(text: str, *arguments: str) -> Outcome:
+        (folder / "lossctl.toml").write_text(text.replace("DIABETES", f"'{DIABETES}'"))
+        return run("check", *arguments)
+
+    return checked
+
+
+def checks_of(outcome: Outcome) -> dict[str, Any]:
+    """Return the checks of a report that follows its schema, by their names."""
+    return {found["name"]: found for found in valid(outcome.out, "check")["checks"]}
+
+
+FOUR = """
+[defaults]
+data = DIABETES
+[[check]]
+name = "holds"
+loss = "rmse"
+max = 60
+[[check]]
+name = "is beyond"
+loss = "rmse"
+max = 56
+by = "sex"
+[[check]]
+name = "is open"
+loss = "mse"
+pred = "yhat_boosting"
+baseline_pred = "yhat"
+no_worse_than = "1%"
+[[check]]
+name = "is shown"
+loss = "mae"
+pred = "yhat_boosting"
+baseline_pred = "yhat"
+no_worse_than = "10%"
+"""
+
+
+def test_all_checks_are_reported_and_the_worst_code_is_last(
+    check: Callable[..., Outcome],
+) -> None:
+    outcome = check(FOUR, "--json")
+    assert outcome.code == 1
+    found = checks_of(outcome)
+    assert {name: made["verdict"] for name, made in found.items()} == {
+        "holds": "pass",
+        "is beyond": "fail",
+        "is open": "inconclusive",
+        "is shown": "pass",
+    }
+    assert [line["group"] for line in found["is beyond"]["lines"]] == [
+        {"sex": "sex_1"},
+        {"sex": "sex_2"},
+    ]
+    assert found["is beyond"]["message"] == ("rmse [sex_1] is 56.714005278360865, above max 56")
+    # the rows to blame are of the group that failed, and none are looked for elsewhere
+    assert [row["line"] for row in found["is beyond"]["worst"]] == [58, 104, 94, 207, 79]
+    assert found["holds"]["worst"] == []
+    assert found["is open"]["lines"][0]["gate"]["rows_to_decide"] == 9472
+    assert found["is shown"]["lines"][0]["baseline"] == pytest.approx(44.35024, rel=1e-6)
+    assert all("|lossctl=" in made["signature"] for made in found.values())
+    assert found["is beyond"]["place"] == ["lossctl.toml", 8]
+
+
+def test_the_order_of_exit_codes(check: Callable[..., Outcome], folder: Path) -> None:
+    opened = FOUR.split("[[check]]")
+    assert check("[[check]]".join([opened[0], opened[1], opened[4]])).code == 0
+    assert check("[[check]]".join([opened[0], opened[1], opened[3]])).code == 4
+    (folder / "bad.csv").write_text("y,yhat\n1,x\n")
+    bad = "\n[[check]]\nname='unreadable'\nloss='mse'\ndata='bad.csv'\nmax=1\n"
+    outcome = check(FOUR + bad, "--json")
+    assert outcome.code == 3
+    found = checks_of(outcome)
+    assert found["unreadable"]["verdict"] == "error"
+    assert found["unreadable"]["message"] == "bad.csv:2: yhat: must be a number, got 'x'"
+    assert found["is beyond"]["verdict"] == "fail"
+
+
+def test_one_pass_for_checks_of_one_file(
+    check: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = 0
+    real = passes.one_pass
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        nonlocal count
+        count += 1
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(passes, "one_pass", counted)
+    text = FOUR.replace("max = 56", "max = 57")
+    assert check(text.replace('"1%"', '"30%"')).code == 0
+    assert count == 1
+
+
+def test_a_check_that_stops_the_reading_does_not_stop_the_others(
+    check: Callable[..., Outcome],
+) -> None:
+    text = FOUR + "[[check]]\nname='no probability'\nloss='bce'\nmax=1\n"
+    outcome = check(text, "--json")
+    assert outcome.code == 3
+    found = checks_of(outcome)
+    assert found["no probability"]["verdict"] == "error"
+    assert found["holds"]["verdict"] == "pass"
+    assert found["is beyond"]["verdict"] == "fail"
+
+
+def test_values_are_those_of_eval(check: Callable[..., Outcome], run: Run) -> None:
+    losses = ("mse", "mae", "huber:delta=20", "r2", "quantile:q=0.6", "median_ae", "max_error")
+    parts = []
+    for loss in losses:
+        line = "min = 0.1" if loss == "r2" else "max = 1e6"
+        parts.append(f"[[check]]\nloss='{loss}'\ndata=DIABETES\nweight='weight'\n{line}\n")
+    outcome = check("".join(parts), "--json")
+    assert outcome.code == 0, outcome.out
+    values = [made["lines"][0]["value"] for made in checks_of(outcome).values()]
+    wanted = run("eval", ",".join(losses), DIABETES, "-w", "weight", "-q").lines
+    assert values == [float(line) for line in wanted]
+
+
+def record(run: Run, folder: Path, loss: str, *options: str) -> None:
+    (folder / "base.json").write_text(run("eval", loss, DIABETES, "--json", *options).out)
+
+
+RECORDED = (
+    "[[check]]\nname='recorded'\nloss='LOSS'\ndata=DIABETES\npred='PRED'\nbaseline='base.json'\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("loss", "pred", "rule", "code", "says"),
+    [
+        ("mse", "yhat", "no_worse_than = 0", 0, ""),
+        ("mse", "yhat_boosting", "no_worse_than = '1%'", 1, "84.7411 worse, allowed 29.9892"),
+        ("mse", "yhat_boosting", "no_worse_than = '3%'", 0, ""),
+        ("mse", "yhat", "better_by = 0", 1, "allowed -0"),
+        ("r2", "yhat_boosting", "no_worse_than = 0.001", 1, "0.0142905 worse, allowed 0.001"),
+        ("r2", "yhat_boosting", "no_worse_than = 0.1", 0, ""),
+    ],
+)
+def test_a_recorded_value_is_a_line(
+    loss: str,
+    pred: str,
+    rule: str,
+    code: int,
+    says: str,
+    check: Callable[..., Outcome],
+    run: Run,
+    folder: Path,
+) -> None:
+    record(run, folder, loss)
+    outcome = check(RECORDED.replace("LOSS", loss).replace("PRED", pred) + rule, "--json")
+    assert outcome.code == code
+    assert says in checks_of(outcome)["recorded"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("loss", "says"),
+    [("mae", "holds no single value of mae"), ("huber:delta=2", "holds no single value of huber")],
+)
+def test_a_recorded_value_of_another_loss_is_refused(
+    loss: str, says: str, check: Callable[..., Outcome], run: Run, folder: Path
+) -> None:
+    record(run, folder, "mse,huber:delta=3")
+    text = RECORDED.replace("LOSS", loss).replace("PRED", "yhat") + "no_worse_than = '1%'"
+    outcome = check(text, "--json")
+    assert outcome.code == 3
+    assert says in checks_of(outcome)["recorded"]["message"]
+
+
+def test_a_recorded_value_of_another_truth_is_refused(
+    check: Callable[..., Outcome], run: Run, folder: Path
+) -> None:
+    record(run, folder, "mse")
+    rows = Path(DIABETES).read_text().splitlines()
+    cells = rows[7].split(",")
+    cells[4] = str(float(cells[4]) + 1.0)
+    (folder / "mended.csv").write_text("\n".join([*rows[:7], ",".join(cells), *rows[8:]]) + "\n")
+    text = RECORDED.replace("LOSS", "mse").replace("PRED", "yhat") + "no_worse_than = '50%'\n"
+    outcome = check(text.replace("DIABETES", "'mended.csv'"))
+    assert outcome.code == 1
+    assert "guard truth: the recorded mse is of another truth" in outcome.out
+    assert check(text.replace("DIABETES", "'mended.csv'") + "allow = ['truth']").code == 0
+    # with the key in the hash, a truth that changed places is another one too
+    swapped = [*rows[:7], *reversed(rows[7:])]
+    shuffled = "\n".join([rows[0], *sorted(swapped[1:])]) + "\n"
+    (folder / "mended.csv").write_text(shuffled)
+    assert check(text.replace("DIABETES", "'mended.csv'")).code == 0
+    record(run, folder, "mse", "--key", "id")
+    assert check(text.replace("DIABETES", "'mended.csv'")).code == 0
+
+
+def test_files_of_a_check_are_joined_as_on_the_line(
+    check: Callable[..., Outcome], folder: Path
+) -> None:
+    rows = [line.split(",") for line in Path(DIABETES).read_text().splitlines()]
+    for name, column in (("truth", 4), ("old", 5), ("new", 6)):
+        head = "y" if name == "truth" else "yhat"
+        lines = [f"id,{head}", *(f"{row[0]},{row[column]}" for row in rows[:0:-1])]
+        (folder / f"{name}.csv").write_text("\n".join(lines) + "\n")
+    text = """
+        [defaults]
+        data = "new.csv"
+        truth = "truth.csv"
+        key = "id"
+        loss = "mse"
+        [[check]]
+        name = "line"
+        max = 3100
+        [[check]]
+        name = "margin"
+        baseline = "old.csv"
+        no_worse_than = "20%"
+        [[check]]
+        name = "not itself"
+        baseline = "new.csv"
+        no_worse_than = "20%"
+    """
+    outcome = check(text, "--json")
+    assert outcome.code == 1
+    found = checks_of(outcome)
+    assert found["line"]["lines"][0]["value"] == 3083.6620784579036
+    assert found["margin"]["verdict"] == "pass"
+    assert found["margin"]["lines"][0]["baseline"] == 2998.9209375102814
+    assert [guard["name"] for guard in found["not itself"]["guards"]] == ["same-file"]
+
+
+def test_a_loss_that_cannot_be_compared_is_a_fault_of_the_config(
+    check: Callable[..., Outcome],
+) -> None:
+    text = FOUR.replace('loss = "mae"', 'loss = "r2"')
+    outcome = check(text)
+    assert outcome.code == 2
+    assert one_line(outcome.err)
+    assert outcome.err.startswith("lossctl.toml:19: is shown: r2 is no mean over rows")
+    assert outcome.raw == b""
+
+
+def test_a_report_is_written_whole_or_not_at_all(
+    check: Callable[..., Outcome], folder: Path
+) -> None:
+    outcome = check(FOUR, "-f", "junit", "-o", "report.xml")
+    assert outcome.code == 1
+    assert (folder / "report.xml").read_text().startswith("<?xml")
+    assert check("[[check]]\nloss = 1\n", "-o", "other.xml").code == 2
+    assert not (folder / "other.xml").exists()
+
+
+def test_init_writes_what_passes_and_replaces_nothing(run: Run, folder: Path) -> None:
+    begun = run("check", "--init", DIABETES)
+    assert begun.code == 0
+    assert one_line(begun.err)
+    assert begun.err.startswith("wrote lossctl.toml: ")
+    assert run("check").code == 0
+    again = run("check", "--init", DIABETES)
+    assert again.code == 2
+    assert one_line(again.err)
+    assert run("check", "--init", DIABETES, "other.toml").code == 2
+    assert run("check", "-y", "y").code == 2
+
+
+def test_columns_go_with_init_only(run: Run) -> None:
+    outcome = run("check", "-p", "yhat")
+    assert (outcome.code, one_line(outcome.err)) == (2, True)
+    assert "-p goes with --init" in outcome.err
+
+
+def test_progress_and_threads_do_not_change_the_report(check: Callable[..., Outcome]) -> None:
+    one, two = (json.loads(check(FOUR, "--json", "--threads", n).out) for n in ("1", "2"))
+    assert one == two
