@@ -278,7 +278,8 @@ def test_a_report_is_written_whole_or_not_at_all(
     assert not (folder / "other.xml").exists()
 
 
-def test_init_writes_what_passes_and_replaces_nothing(run: Run, folder: Path) -> None:
+@pytest.mark.usefixtures("folder")
+def test_init_writes_what_passes_and_replaces_nothing(run: Run) -> None:
     begun = run("check", "--init", DIABETES)
     assert begun.code == 0
     assert one_line(begun.err)

@@ -13,19 +13,22 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
 ACCURACY = "python -m tests.accuracy"
+COVERAGE = "python -m tests.coverage"
+LONG = (ACCURACY, COVERAGE)
 _BLOCK = re.compile(r"```console\n(.*?)```\n", re.DOTALL)
+_MACHINE = re.compile(r"\|numpy=[^|]+\|")  # of a signature: differs from one machine to another
 _DERIVED = re.compile(r"(<!-- \w+: (.*?) -->\n).*?(<!-- end -->\n)", re.DOTALL)
 
 
 def refreshed(text: str, *, judged: bool = False) -> str:
     """Return the text with the output of every command as it is today.
 
-    The table of errors is made anew only where ``judged``: it takes long, its last digits depend
-    on the processor, and the tests that find the errors compare them with it.
+    The tables of errors and of coverage are made anew only where ``judged``: they take long, the
+    last digits of errors depend on the processor, and tests hold smaller versions of both.
     """
 
     def derived(part: re.Match[str]) -> str:
-        if part[2] == ACCURACY and not judged:
+        if part[2] in LONG and not judged:
             return part[0]
         return f"{part[1]}{run(part[2])}{part[3]}"
 
@@ -63,7 +66,7 @@ def run(command: str) -> str:
             stderr=subprocess.STDOUT,
             check=False,
         )
-    return found.stdout.decode()
+    return _MACHINE.sub("|numpy=…|", found.stdout.decode())
 
 
 if __name__ == "__main__":
