@@ -121,7 +121,7 @@ def moments(x: Floats) -> tuple[ExactSum, ExactSum]:
             units += _units(part)
             square_units += _product_units(part, part)
         else:
-            units += sum(_whole(float(np.add.reduce(digit)), 0) for digit, _ in digits)
+            units += _digit_units(digits)
             square_units += _dot_units(digits, digits, 0)
     return ExactSum(units), ExactSum(square_units)
 
@@ -143,6 +143,27 @@ def product_total(x: Floats, y: Floats) -> ExactSum:
         specials = _guarded(x[~finite] * y[~finite], _units)
         return specials + ExactSum(_product_units(x[finite], y[finite]))
     return ExactSum(_product_units(x, y))
+
+
+def pair_units(x: Floats, y: Floats) -> tuple[int, int, int, int, int]:
+    """Return the exact Σx, Σx², Σy, Σy² and Σxy of finite arrays, as units of 2⁻²¹⁴⁸."""
+    sums = [0] * 5
+    for start in range(0, len(x), SLICE):
+        a, b = x[start : start + SLICE], y[start : start + SLICE]
+        in_a, in_b = _digits(a), _digits(b)
+        if in_a is None or in_b is None:
+            found = [_units(a), _product_units(a, a), _units(b), _product_units(b, b)]
+            found.append(_product_units(a, b))
+        else:
+            found = [_digit_units(in_a), _dot_units(in_a, in_a, 0)]
+            found += [_digit_units(in_b), _dot_units(in_b, in_b, 0), _dot_units(in_a, in_b, 0)]
+        sums = [total + more for total, more in zip(sums, found, strict=True)]
+    return sums[0], sums[1], sums[2], sums[3], sums[4]
+
+
+def _digit_units(digits: Digits) -> int:
+    """Sum an array in digits, as units of 2⁻²¹⁴⁸."""
+    return sum(_whole(float(np.add.reduce(digit)), 0) for digit, _ in digits)
 
 
 def cubic_units(w: Floats | None, x: Floats, y: Floats) -> int:

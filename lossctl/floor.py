@@ -309,7 +309,7 @@ def _deviance(task: Task, constant: Constant, part: Kept) -> _Found | None:
         return _at(task, part, [ratio(units.units, weight) for units in sums])
     generator = _generator(task, constant)
     means, losses = [], []
-    for column in part.digested()[1:]:
+    for column in part.digested[1:]:
         assert isinstance(column, Generated)
         mean = ratio(column.first.units, column.weight.units)
         with np.errstate(all="ignore"):
@@ -337,7 +337,7 @@ def _quantiles(task: Task, constant: Constant, part: Kept) -> _Found | None:
         relative = constant.kind == "relative_quantiles"
         pairs = ((x, _relative(x, w) if relative else w) for x in y)
         return _at(task, part, [at for x, v in pairs for at in quantiles_of(x, v, levels)])
-    weight, *digests = part.digested()
+    weight, *digests = part.digested
     columns = [bins for bins in digests if isinstance(bins, Bins)]
     assert isinstance(weight, ExactSum)
     if any(bins.overflow for bins in columns):

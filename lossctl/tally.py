@@ -12,6 +12,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 from itertools import accumulate, zip_longest
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -141,7 +142,7 @@ class Rows(NamedTuple):
     weight: Floats | None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Kept:
     """Rows while they are few, beyond that their weight and the digest of every column.
 
@@ -164,7 +165,7 @@ class Kept:
             if len(joined.rows) <= PIECES:
                 return joined
             return Kept(count, (joined.all(),), digests, self.digester)
-        return Kept(count, (), joined.digested(), self.digester)
+        return Kept(count, (), joined.digested, self.digester)
 
     @property
     def whole(self) -> bool:
@@ -178,10 +179,11 @@ class Kept:
             counts = w > 0.0
             columns, w = tuple(column[counts] for column in columns), w[counts]
         kept = Kept(len(columns[0]), (Rows(columns, w),), (), digester)
-        return kept if kept.count <= LIMIT else Kept(kept.count, (), kept.digested(), digester)
+        return kept if kept.count <= LIMIT else Kept(kept.count, (), kept.digested, digester)
 
+    @cached_property
     def digested(self) -> tuple[Digest, ...]:
-        """Return the digests of all rows, those that still wait for it too."""
+        """The digests of all rows, those that still wait for it too."""
         if not self.rows:
             return self.digests
         assert self.digester is not None
@@ -210,7 +212,7 @@ class Bin(NamedTuple):
     beyond: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Bins:
     """Bins of a column by their number, which rises with y: −1 − m holds −y of bin m.
 
@@ -254,9 +256,7 @@ class Bins:
 
     def least(self, levels: Sequence[float | Fraction]) -> list[tuple[float, Fraction]]:
         """Return, for each level, the bin edge of the least quantile loss, and Σwρ there."""
-        codes = sorted(self.bins)
-        weights = [0, *accumulate(self.bins[code].weight for code in codes)]
-        sums = [0, *accumulate(self._sum(code) for code in codes)]
+        codes, weights, sums = self._steps
 
         def loss(q: Fraction, c: float, below: int) -> Fraction:
             """Return Σwρ(y − c) where the first ``below`` bins lie at or below c, no others."""
@@ -273,6 +273,13 @@ class Bins:
             losses = [(loss(q, c, below), c) for c, below in edges if math.isfinite(c)]
             found.append(min(losses)[::-1])
         return found
+
+    @cached_property
+    def _steps(self) -> tuple[list[int], list[int], list[int]]:
+        """The bins in order, and Σw and Σwy of all below each."""
+        codes = sorted(self.bins)
+        weights = [0, *accumulate(self.bins[code].weight for code in codes)]
+        return codes, weights, [0, *accumulate(self._sum(code) for code in codes)]
 
     def _sum(self, code: int) -> int:
         """Return Σwy of a bin in units of 2⁻³²²²."""

@@ -21,7 +21,18 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from lossctl.errors import InputError
-from lossctl.exact import CUBIC_SHIFT, ONE, SCALE_BITS, ExactSum, cubic_units, ratio, root_ratio
+from lossctl.exact import (
+    CUBIC_SHIFT,
+    ONE,
+    SCALE_BITS,
+    ExactSum,
+    cubic_units,
+    pair_units,
+    product_total,
+    ratio,
+    root_ratio,
+    total,
+)
 from lossctl.losses.rows import row_mean, row_sum, times
 from lossctl.order import Atom
 
@@ -143,10 +154,14 @@ def extra_sums(task: Task, scores: Scores) -> tuple[int, ...]:
     if loss.aggregate not in ("ratio", "r2", "explained_variance"):
         return ()
     y = np.asarray(scores.y, dtype=np.float64)
-    ones = np.broadcast_to(1.0, len(scores.loss))
     if loss.aggregate == "ratio":
-        return (cubic_units(w, ones, per_of(task, scores)),)
+        per = per_of(task, scores)
+        found = total(per) if w is None else product_total(w, per)
+        return (found.units << CUBIC_SHIFT,)
     yhat = scores.pred
+    if w is None:
+        return tuple(units << CUBIC_SHIFT for units in pair_units(y, yhat))
+    ones = np.broadcast_to(1.0, len(scores.loss))
     return (
         cubic_units(w, ones, y),
         cubic_units(w, y, y),

@@ -43,20 +43,23 @@ def run(
         return
     from concurrent.futures import ThreadPoolExecutor  # a small input does without
 
-    # Twice as many as processors: one hands over to numpy or polars while another waits for the
-    # interpreter. The digits do not depend on it.
+    # Twice as many parse as there are processors: one hands over to polars while another waits for
+    # the interpreter. Half as many work on what was parsed: numpy's steps are short, and threads
+    # that hand over the interpreter at each cost more than they gain. The digits do not depend on it.
     workers = 2 * threads
     pool = ThreadPoolExecutor(workers)
+    numeric = ThreadPoolExecutor(max(1, threads // 2))
     working: deque[Future[Result]] = deque()
     try:
         for batch in _batches(table, pool, workers, placed):
-            working.append(pool.submit(work, batch))
+            working.append(numeric.submit(work, batch))
             del batch
             while len(working) > workers:
                 yield working.popleft().result()
         while working:
             yield working.popleft().result()
     finally:
+        numeric.shutdown(wait=True, cancel_futures=True)
         pool.shutdown(wait=True, cancel_futures=True)
 
 
