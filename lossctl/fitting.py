@@ -139,13 +139,17 @@ class Roles(NamedTuple):
     singles: list[str]
 
 
-def roles_of(first: First, options: Options, uneven: float = UNEVEN) -> Roles:
+def roles_of(first: First, options: Options, *, loose: bool = False) -> Roles:
     """Return what the columns are for, or raise InputError where nothing says so.
 
-    ``uneven`` is by how much probabilities of classes may miss a sum of 1.
+    ``loose``: columns that the labels name are those of classes, whatever they hold.
     """
     pred = options.pred
-    classes = _classes(first, pred, uneven)
+    classes = _classes(first, pred)
+    if classes is None and loose:
+        classes = _classes(first, pred, loose=True)
+        if classes is not None and not _surely(first, options, classes):
+            classes = None
     predictions = () if pred is None else select(first.header, pred).names
     truth = _truth(first, options.y, predictions, classes)
     if classes is not None and not classes.named_by(first.column(truth)):
@@ -155,6 +159,16 @@ def roles_of(first: First, options: Options, uneven: float = UNEVEN) -> Roles:
     if pred is None:
         singles = _predictions(first, taken, alone=classes is None)
     return Roles(truth, classes, singles)
+
+
+def _surely(first: First, options: Options, classes: Classes) -> bool:
+    """Whether the labels name columns by their names, or more than two by their places."""
+    try:
+        label = first.column(_truth(first, options.y, classes.columns, classes))
+    except InputError:
+        return False
+    literal = set(label.labels) <= set(classes.names)
+    return classes.named_by(label) and (literal or len(label.labels) > 2)
 
 
 def _ask_which_counts(label: Column) -> None:
@@ -202,8 +216,11 @@ def _two(header: Header) -> bool:
     return len(header.names) == 2 and plain
 
 
-def _classes(first: First, pred: str | None, uneven: float) -> Classes | None:
-    """Return the columns of probabilities that sum to 1: those named, or named like ones."""
+def _classes(first: First, pred: str | None, *, loose: bool = False) -> Classes | None:
+    """Return the columns of probabilities that sum to 1: those named, or named like ones.
+
+    ``loose``: any columns of numbers.
+    """
     for selector in [f"{stem}*" for stem in STEMS] if pred is None else [pred]:
         try:
             chosen = select(first.header, selector)
@@ -212,10 +229,12 @@ def _classes(first: First, pred: str | None, uneven: float) -> Classes | None:
                 continue
             raise
         columns = [first.column(name) for name in chosen.names]
-        numbers = [x.numbers for x in columns if x.numbers is not None and x.unit and x.whole]
+        numbers = [
+            x.numbers for x in columns if x.numbers is not None and (loose or (x.unit and x.whole))
+        ]
         if len(columns) < 2 or len(numbers) < len(columns):
             continue
-        if np.all(np.abs(np.sum(numbers, axis=0) - 1.0) <= uneven):
+        if loose or np.all(np.abs(np.sum(numbers, axis=0) - 1.0) <= UNEVEN):
             return Classes(selector, chosen.names, chosen.stars or chosen.names)
     return None
 

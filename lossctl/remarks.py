@@ -1,4 +1,4 @@
-"""What the figures of a result say about its data: remarks on gradients, single rows, infinities."""
+"""What the figures of a result say about its data: on gradients, single rows, infinities."""
 
 from __future__ import annotations
 
@@ -63,6 +63,8 @@ def _flat(task: Task, result: Result) -> Remark | None:
     """Most rows have no gradient, though the loss is no maximum, median or step."""
     gradient, sample = result.gradient, result.per_sample
     if gradient is None or sample is None or result.n < FEW:
+        return None
+    if len(task.columns.pred) > 1:  # most classes of a row have no part in many a loss
         return None
     if task.bound.loss.aggregate in ("max", "median") or gradient.zero < MOST * result.n:
         return None

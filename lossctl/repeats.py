@@ -32,7 +32,7 @@ class Repeats(NamedTuple):
     earlier: Place | None = None
 
     @property
-    def count(self) -> int:
+    def again(self) -> int:
         """How many rows repeat an earlier one."""
         return self.seen - self.different
 

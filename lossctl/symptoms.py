@@ -5,40 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING
 
+import numpy as np
+
+from lossctl.diagnosis import Finding
+from lossctl.exact import ONE
 from lossctl.sources.numbers import BLANKS
+from lossctl.task import number_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from lossctl.batch import Place
+    from lossctl.diagnosis import Level
     from lossctl.vitals import Column, Moments, Pair, Tally, Votes
 
-import numpy as np
-
-FACTORS = (100, 1000, Fraction(1, 100), Fraction(1, 1000))
+FACTORS = (Fraction(100), Fraction(1000), Fraction(1, 100), Fraction(1, 1000))
 DROP = 100  # how many times smaller the squared error becomes where the scale was wrong
 ENOUGH = 10  # rows without which nothing is said of how numbers are distributed
 YES = ("1", "yes", "y", "true", "t", "positive", "pos")
-
-
-class Finding(NamedTuple):
-    """One thing that is probably wrong (a warning) or worth knowing (a note), and what to do."""
-
-    name: str
-    level: Literal["warning", "note"]
-    text: str
-    advice: str
-    row: int | None = None
-    file: str | None = None
-    line: int | None = None
-
-    def at(self, place: Place | None) -> Finding:
-        """Return the finding at a place."""
-        if place is None:
-            return self
-        return self._replace(row=place.row, file=place.file, line=place.line)
 
 
 def rows_of(count: int) -> str:
@@ -53,27 +38,27 @@ def _g(x: float) -> str:
 def missing(name: str, column: Column, *, skipped: bool) -> list[Finding]:
     """Cells that are missing, infinite or no numbers."""
     found = []
-    level: Literal["warning", "note"] = "note" if skipped else "warning"
+    level: Level = "note" if skipped else "warning"
     advice = "Left out and counted" if skipped else "Leave such rows out: --missing skip"
     for what, cells in (("missing", column.missing), ("infinite", column.infinite)):
-        if cells.count:
-            text = f"{name}: {what} in {cells.count} of {rows_of(column.rows)}"
+        if cells.rows:
+            text = f"{name}: {what} in {cells.rows} of {rows_of(column.rows)}"
             found.append(Finding("missing", level, text, advice).at(cells.first))
     return found
 
 
 def not_numbers(name: str, cells: Tally, rows: int) -> Finding | None:
     """Cells in a column of numbers that are none."""
-    if not cells.count:
+    if not cells.rows:
         return None
-    text = f"{name}: {cells.count} of {rows} cells are no numbers, the first is '{cells.cell}'"
+    text = f"{name}: {cells.rows} of {rows} cells are no numbers, the first is '{cells.cell}'"
     finding = Finding("not numbers", "warning", text, "Mend them, or empty them: --missing skip")
     return finding.at(cells.first)
 
 
 def constant(name: str, what: str, column: Column) -> Finding | None:
     """The truth or the prediction never changes."""
-    if column.rows < 2 or column.missing.count == column.rows:
+    if column.rows < 2 or column.missing.rows == column.rows:
         return None
     one = column.labels is not None and len(column.labels) == 1
     if not one and not (column.numbers > 1 and column.low == column.high):
@@ -92,10 +77,10 @@ def percent(name: str, p: Column, pair: Pair) -> Finding | None:
     """Predictions of a binary label that lie beyond [0, 1]."""
     if not p.numbers or (p.low >= 0.0 and p.high <= 1.0):
         return None
-    span = f"{name}: from {_g(p.low)} to {_g(p.high)}, {rows_of(pair.outside.count)} outside [0, 1]"
+    span = f"{name}: from {_g(p.low)} to {_g(p.high)}, {rows_of(pair.outside.rows)} outside [0, 1]"
     if p.low >= 0.0 and 2.0 < p.high <= 100.0:
         return Finding("percent", "warning", span, "Percent? Divide by 100").at(pair.outside.first)
-    if p.low < -0.5 and p.high > 0.0 or p.high <= 0.0:
+    if (p.low < -0.5 and p.high > 0.0) or p.high <= 0.0:
         text = "Logits? Score them with bce_with_logits; they are no probabilities"
         return Finding("logits", "note", span, text)
     advice = "No probabilities: clip them to [0, 1], or score them with mse"
@@ -119,8 +104,6 @@ def labels(name: str, y: Column) -> Finding | None:
 
 
 def _value(label: str) -> float:
-    from lossctl.task import number_of
-
     return number_of(label) or 0.0
 
 
@@ -208,9 +191,11 @@ def saturated(name: str, p: Column, pair: Pair) -> Finding | None:
         return None
     share = f"{name}: {pair.certain} of {rows_of(p.numbers)} are exactly 0 or 1"
     hard = pair.certain == p.numbers
-    if not pair.wrong.count:
-        return Finding("saturated", "note", f"{share}, none of them wrong", "One slip costs ∞ in bce")
-    text = f"{share}, {pair.wrong.count} of them wrong: bce is infinite"
+    if not pair.wrong.rows:
+        return Finding(
+            "saturated", "note", f"{share}, none of them wrong", "One slip costs ∞ in bce"
+        )
+    text = f"{share}, {pair.wrong.rows} of them wrong: bce is infinite"
     advice = (
         "These are labels: score probabilities, or use brier or zero_one"
         if hard
@@ -227,17 +212,13 @@ def scaled(y_name: str, p_name: str, pair: Pair) -> Finding | None:
     error = m.error()
     if 2 * error < m.spread_y:  # better than half of what the mean of y does: no wrong scale
         return None
-    for factor in map(Fraction, FACTORS):
+    for factor in FACTORS:
         after = m.error(factor)
         if DROP * after <= error and 10 * after <= 9 * m.spread_y and m.correlation > 0.3:
-            return _other_scale(
-                y_name,
-                p_name,
-                f"{_g(float(factor))} times {p_name}",
-                error,
-                after,
-                f"Multiply {p_name} by {factor}" if factor > 1 else f"Divide {p_name} by {1/factor}",
-            )
+            what = f"{_g(float(factor))} times {p_name}"
+            times = f"Multiply {p_name} by {factor}"
+            by = times if factor > 1 else f"Divide {p_name} by {1 / factor}"
+            return _other_scale(y_name, p_name, what, error, after, by)
     for what, found, plain, advice in (
         ("log", pair.logs, pair.plain.error(), f"Take exp of {p_name}"),
         ("exp", pair.powers, error, f"Take the log of {p_name}"),
@@ -266,8 +247,6 @@ def _on_a_line(y_name: str, p_name: str, m: Moments, error: Fraction) -> Finding
 
 
 def _mean(m: Moments) -> Fraction:
-    from lossctl.exact import ONE
-
     return Fraction(m.p.units, ONE * m.n)
 
 
@@ -287,9 +266,9 @@ def _drop(before: Fraction, after: Fraction) -> str:
         return ", which leaves hardly any squared error"
 
 
-def class_order(y_name: str, names: Sequence[str], classes: Sequence[str], votes: Votes) -> (
-    Finding | None
-):
+def class_order(
+    y_name: str, names: Sequence[str], classes: Sequence[str], votes: Votes
+) -> Finding | None:
     """The columns of classes go with the labels in another order than the one they stand in."""
     counts = votes.lags[1]
     n, named = int(counts.sum()), int(counts.trace())
@@ -303,8 +282,7 @@ def class_order(y_name: str, names: Sequence[str], classes: Sequence[str], votes
     moved = [place for place, label in enumerate(order) if place != label]
     what = ", ".join(f"{names[place]} is of {classes[order[place]]}" for place in moved[:10])
     text = (
-        f"{y_name} is the most probable class in {named} of {rows_of(n)},"
-        f" and in {agree} if {what}"
+        f"{y_name} is the most probable class in {named} of {rows_of(n)}, and in {agree} if {what}"
     )
     advice = "The columns are in another order than the classes: rename or reorder them"
     return Finding("class order", "warning", text, advice)
@@ -315,7 +293,9 @@ def _order(counts: NDArray[np.int64]) -> list[int] | None:
     k = len(counts)
     if k > 50:
         return None
-    order = [int(np.argmax(counts[:, place])) if counts[:, place].any() else -1 for place in range(k)]
+    order = [
+        int(np.argmax(counts[:, place])) if counts[:, place].any() else -1 for place in range(k)
+    ]
     taken = [label for label in order if label >= 0]
     if len(set(taken)) < len(taken):
         return None
@@ -326,11 +306,11 @@ def _order(counts: NDArray[np.int64]) -> list[int] | None:
 
 def strange_labels(y_name: str, classes: Sequence[str], votes: Votes) -> Finding | None:
     """Labels that name none of the classes."""
-    if not votes.strange.count:
+    if not votes.strange.rows:
         return None
     known = ", ".join(classes[:10])
     text = (
-        f"{y_name}: {rows_of(votes.strange.count)} with a label that is no class, the first is"
+        f"{y_name}: {rows_of(votes.strange.rows)} with a label that is no class, the first is"
         f" '{votes.strange.cell}'; the classes are {known}"
     )
     advice = f"Leave them out: --ignore {_quoted(votes.strange.cell)}, or name all classes by -p"
@@ -340,12 +320,12 @@ def strange_labels(y_name: str, classes: Sequence[str], votes: Votes) -> Finding
 def sums(names: Sequence[str], votes: Votes) -> Finding | None:
     """Probabilities of a row that do not sum to 1."""
     columns = f"{names[0]}…{names[-1]}"
-    if votes.uneven.count:
-        text = f"{columns}: {rows_of(votes.uneven.count)} do not sum to 1 within 0.01"
+    if votes.uneven.rows:
+        text = f"{columns}: {rows_of(votes.uneven.rows)} do not sum to 1 within 0.01"
         advice = "Rescale them: --normalize; or are they logits?"
         return Finding("sums", "warning", text, advice).at(votes.uneven.first)
-    if votes.nearly.count:
-        text = f"{columns}: {rows_of(votes.nearly.count)} sum to 1 only within 0.01"
+    if votes.nearly.rows:
+        text = f"{columns}: {rows_of(votes.nearly.rows)} sum to 1 only within 0.01"
         return Finding("sums", "note", text, "Rescale them: --normalize").at(votes.nearly.first)
     return None
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from lossctl.batch import Place
-from lossctl.exact import ExactSum, product_total, square_total, total
+from lossctl.exact import ONE, ExactSum, product_total, square_total, total
 from lossctl.sources.numbers import BLANKS, TRUTHS, is_missing, to_numbers
 from lossctl.task import class_position, same_label
 
@@ -36,15 +36,15 @@ NOTHING = ExactSum()
 class Tally(NamedTuple):
     """How many rows are so, and where the first of them stands."""
 
-    count: int = 0
+    rows: int = 0
     first: Place | None = None
     cell: str = ""
 
     def __add__(self, other: Tally) -> Tally:  # type: ignore[override]
         """Join the counts; the first of the earlier rows is the first."""
-        if not self.count:
+        if not self.rows:
             return other
-        return self._replace(count=self.count + other.count)
+        return self._replace(rows=self.rows + other.rows)
 
 
 def tally(batch: Batch, name: str, rows: Flags) -> Tally:
@@ -126,7 +126,7 @@ class Column(NamedTuple):
     @property
     def within(self) -> bool:
         """Whether all of its numbers lie from 0 to 1."""
-        return bool(self.numbers) and 0.0 <= self.low and self.high <= 1.0
+        return bool(self.numbers) and self.low >= 0.0 and self.high <= 1.0
 
     @property
     def values(self) -> frozenset[float]:
@@ -232,8 +232,6 @@ class Moments(NamedTuple):
 
 
 def _whole(x: ExactSum) -> Fraction:
-    from lossctl.exact import ONE
-
     return Fraction(x.units, ONE)
 
 

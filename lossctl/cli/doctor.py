@@ -47,7 +47,7 @@ def command(
     Percent for probabilities, labels that are not 0 and 1, columns swapped, rows shifted or
     repeated, classes in another order, another scale, probabilities of exactly 0 or 1, missing
     cells, a gradient that rests on one row. Says which losses fit, or, where the columns cannot be
-    told, what each looks like. It is advice: the exit code is 0 whatever is found, but for --strict.
+    told, what each looks like. It is advice: the exit code is 0 whatever is found, unless --strict.
 
     lossctl doctor preds.csv
     """

@@ -11,9 +11,8 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from lossctl.doctor import Diagnosis, Fitting
+    from lossctl.diagnosis import Diagnosis, Finding, Fitting
     from lossctl.renderers.look import Look
-    from lossctl.symptoms import Finding
 
 SHOWN = 8  # losses of those that fit, before the rest is only counted
 STYLES = {"warning": "bold yellow", "note": "bold cyan"}
