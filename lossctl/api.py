@@ -16,6 +16,7 @@ from lossctl.losses import BoundLoss, all_losses
 from lossctl.losses.spec import parse_specs
 from lossctl.options import make_options
 from lossctl.passes import groups_of, states_of
+from lossctl.remarks import notes_of
 from lossctl.report import Report
 from lossctl.sampling import open_samples
 from lossctl.state import Plan
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lossctl.checks import GradCheck, Of
+    from lossctl.diagnosis import Diagnosis
     from lossctl.options import Options
     from lossctl.passes import Found, Watch
     from lossctl.sources.table import Counts
@@ -89,6 +91,8 @@ def evaluate_with(data: Any, losses: str, options: Options, watch: Watch | None 
             named = dict(zip(by, group, strict=True)) if by else None
             with in_files(data):
                 made = make_result(task, found.states[index, group], named, summaries, plan.worst)
+            if summaries:
+                made = made._replace(notes=made.notes + notes_of(task, made))
             results.append(with_evidence(made, found, index, group, options))
     return Report(
         VERSION,
@@ -168,6 +172,33 @@ def gradcheck(
     _refuse(options, EVALUATE_ONLY + SAMPLES_ONLY, "gradcheck")
     chosen = make_options(y=y, pred=pred, weight=weight, **options)
     return gradcheck_with(data, loss, grad, chosen, Settings(of, rtol, atol, top))
+
+
+DOCTOR = (
+    "missing",
+    "positive",
+    "delimiter",
+    "header",
+    "input_format",
+    "threads",
+    "block_size",
+    "weight",
+    "key",
+)
+
+
+def doctor(data: Any, y: str | None = None, pred: str | None = None, **options: Any) -> Diagnosis:
+    """Return what is probably wrong with truth and predictions, and which losses fit them.
+
+    ``data``, ``y`` and ``pred`` are those of ``evaluate``; where the columns cannot be told, the
+    diagnosis lists what each looks like. ``key`` names the columns that tell rows apart. Further
+    options say how to read: ``weight``, ``missing``, ``positive``, ``delimiter``, ``header``,
+    ``input_format`` and ``threads``. Raises a ``LossctlError`` where the data cannot be read.
+    """
+    from lossctl.doctor import diagnose
+
+    _refuse({name: None for name in options if name not in DOCTOR}, tuple(options), "doctor")
+    return diagnose(data, make_options(y=y, pred=pred, **options))
 
 
 def list_losses() -> list[str]:

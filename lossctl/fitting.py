@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -87,10 +87,10 @@ class Fit(NamedTuple):
     rival: str | None = None
 
 
-def first_rows(data: Sequence[str], options: Options) -> First:
-    """Return what the first rows of some files hold, or raise InputError."""
+def first_rows(data: Any, options: Options) -> First:
+    """Return what the first rows of a table hold, or raise InputError."""
     options = options._replace(block_size=PIECE)
-    with open_table(list(data), options) as table:
+    with open_table(data, options) as table:
         header = header_of(table, options)
         wants = tuple(Want(name, at, "raw") for at, name in enumerate(table.names))
         table.want(wants, skip=False, fast=False)
@@ -118,25 +118,57 @@ def fits_of(first: First, options: Options) -> tuple[Fit, ...]:
         if pred is None:
             raise header.error("which columns are the predictions? Use -p")
         return (Fit(FAMILIES["regression"], y, pred),)
-    classes = _classes(first, pred)
-    predictions = () if pred is None else select(header, pred).names
-    truth = _truth(first, y, predictions, classes)
+    truth, classes, singles = roles_of(first, options)
     label = first.column(truth)
-    if classes is not None and not classes.named_by(label):
-        classes = None
     found = []
     if classes is not None:
         found.append(Fit(FAMILIES["classes"], first.selector(truth), classes.selector))
-    taken = {truth, *(classes.columns if classes else ())}
-    singles = [name for name in predictions if name not in taken]
-    if pred is None:
-        singles = _predictions(first, taken, alone=classes is None)
     if not options.positive and len(label.labels) == 2 and singles and not found:
         _ask_which_counts(label)
     found += _single(first, label, singles, spelled=options.positive is not None)
     if not found:
         raise header.error("which column is the prediction ŷ? Use -p")
     return tuple(found)
+
+
+class Roles(NamedTuple):
+    """What the columns are for: one truth, classes that it names, predictions of single columns."""
+
+    truth: str
+    classes: Classes | None
+    singles: list[str]
+
+
+def roles_of(first: First, options: Options, *, loose: bool = False) -> Roles:
+    """Return what the columns are for, or raise InputError where nothing says so.
+
+    ``loose``: columns that the labels name are those of classes, whatever they hold.
+    """
+    pred = options.pred
+    classes = _classes(first, pred)
+    if classes is None and loose:
+        classes = _classes(first, pred, loose=True)
+        if classes is not None and not _surely(first, options, classes):
+            classes = None
+    predictions = () if pred is None else select(first.header, pred).names
+    truth = _truth(first, options.y, predictions, classes)
+    if classes is not None and not classes.named_by(first.column(truth)):
+        classes = None
+    taken = {truth, *(classes.columns if classes else ())}
+    singles = [name for name in predictions if name not in taken]
+    if pred is None:
+        singles = _predictions(first, taken, alone=classes is None)
+    return Roles(truth, classes, singles)
+
+
+def _surely(first: First, options: Options, classes: Classes) -> bool:
+    """Whether the labels name columns by their names, or more than two by their places."""
+    try:
+        label = first.column(_truth(first, options.y, classes.columns, classes))
+    except InputError:
+        return False
+    literal = set(label.labels) <= set(classes.names)
+    return classes.named_by(label) and (literal or len(label.labels) > 2)
 
 
 def _ask_which_counts(label: Column) -> None:
@@ -184,8 +216,11 @@ def _two(header: Header) -> bool:
     return len(header.names) == 2 and plain
 
 
-def _classes(first: First, pred: str | None) -> Classes | None:
-    """Return the columns of probabilities that sum to 1: those named, or named like ones."""
+def _classes(first: First, pred: str | None, *, loose: bool = False) -> Classes | None:
+    """Return the columns of probabilities that sum to 1: those named, or named like ones.
+
+    ``loose``: any columns of numbers.
+    """
     for selector in [f"{stem}*" for stem in STEMS] if pred is None else [pred]:
         try:
             chosen = select(first.header, selector)
@@ -194,10 +229,12 @@ def _classes(first: First, pred: str | None) -> Classes | None:
                 continue
             raise
         columns = [first.column(name) for name in chosen.names]
-        numbers = [x.numbers for x in columns if x.numbers is not None and x.unit and x.whole]
+        numbers = [
+            x.numbers for x in columns if x.numbers is not None and (loose or (x.unit and x.whole))
+        ]
         if len(columns) < 2 or len(numbers) < len(columns):
             continue
-        if np.all(np.abs(np.sum(numbers, axis=0) - 1.0) <= UNEVEN):
+        if loose or np.all(np.abs(np.sum(numbers, axis=0) - 1.0) <= UNEVEN):
             return Classes(selector, chosen.names, chosen.stars or chosen.names)
     return None
 

@@ -293,4 +293,37 @@ CHECK: dict[str, Any] = {
         }
     ),
 }
-SCHEMAS = {"report": REPORT, "comparison": COMPARISON, "check": CHECK}
+_FINDING = _record(
+    {
+        "name": _TEXT,
+        "level": {"enum": ["warning", "note"]},
+        "text": _TEXT,
+        "advice": _TEXT,
+        "row": _nullable({"type": "integer", "minimum": 1}),
+        "file": _nullable(_TEXT),
+        "line": _nullable({"type": "integer", "minimum": 1}),
+    }
+)
+_FIT = _record({"losses": {**NAMES, "minItems": 1}, "y": _TEXT, "pred": _TEXT, "command": _TEXT})
+DOCTOR: dict[str, Any] = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "title": "lossctl.doctor/1",
+    **_record(
+        {
+            "schema": {"const": "lossctl.doctor/1"},
+            "version": _TEXT,
+            "input": _record({"files": NAMES, "rows": COUNT}),
+            "y": NAMES,
+            "pred": NAMES,
+            "findings": {"type": "array", "items": _FINDING},
+            "fits": {"type": "array", "items": _FIT},
+            "columns": {"type": "array", "items": _record({"name": _TEXT, "text": _TEXT})},
+            "why": {
+                "description": "why the columns could not be told; null where they could",
+                **_nullable(_TEXT),
+            },
+            "command": _nullable(_TEXT),
+        }
+    ),
+}
+SCHEMAS = {"report": REPORT, "comparison": COMPARISON, "check": CHECK, "doctor": DOCTOR}

@@ -236,12 +236,20 @@ def _truth(task: Task, batch: Batch) -> Floats | Labels | None:
         signs = loss.labels == "signed"
         labels = "−1 or 1, or from 0 to 1" if signs else "0, 1 or between"
         what = f"a label must be {labels}" if task.binary else f"y must be in {domain}"
-        advice = ". Labels that are text? Use --positive." if task.binary else ""
+        advice = _label_advice(y) if task.binary else ""
         advice = (
             f". Leave such rows out? Use {loss.name}:{loss.drop}=skip." if loss.drop else advice
         )
         raise batch.error(index, name, f"{what}, got {found:g}{advice}")
     return y
+
+
+def _label_advice(y: Floats) -> str:
+    """Return what to do about labels outside [0, 1]: where there are two, one of them is 1."""
+    low, high = float(np.min(y)), float(np.max(y))
+    if low < high and bool(np.all((y == low) | (y == high))):
+        return f". Labels {low:g} and {high:g}? Use --positive {high:g}."
+    return ". Labels that are text? Use --positive."
 
 
 def _codes(task: Task, batch: Batch) -> Labels:
@@ -294,6 +302,8 @@ def _check_predictions(task: Task, batch: Batch, pred: Floats) -> None:
         found = pred.reshape(batch.size, -1)[index, names.index(name)]
         what = loss.roles[at].name if loss.roles else "p" if domain == UNIT else "ŷ"
         hint = f". {loss.hint}" if loss.hint else ""
+        if domain == UNIT and 2.0 < float(np.max(x)) <= 100.0 and float(np.min(x)) >= 0.0:
+            hint = ". Percent? Divide by 100."
         raise batch.error(index, name, f"{what} must be in {domain}, got {found!s}{hint}")
 
 

@@ -373,3 +373,13 @@ def dispatch() -> str:
     found = opt_func_info(func_name="^(exp|log)$", signature="float64")
     levels = {entry["current"] for loops in found.values() for entry in loops.values()}
     return "+".join(sorted(escaped(level) for level in levels)) or "baseline"
+
+
+def row_words(columns: Sequence[Text], rows: int) -> Words:
+    """Return a word for every row of some columns of text, with the blanks around cells off."""
+    state, spare = np.zeros(rows, np.uint64), np.empty(rows, np.uint64)
+    for place, column in enumerate(columns, 1):
+        state += np.uint64(place * GOLDEN & MASK)
+        state ^= _spread(column, [text_word(name.strip(" \t")) for name in column.names])
+        _mix(state, spare)
+    return state

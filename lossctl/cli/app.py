@@ -64,6 +64,7 @@ COMMANDS = {
     "samples": "samples",
     "compare": "compare",
     "check": "check",
+    "doctor": "doctor",
     "losses": "catalogue",
     "gradcheck": "gradcheck",
     "selftest": "selftest",

@@ -13,8 +13,8 @@ def command(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="[report|comparison|check]",
-            help="Of what: 'eval --json', 'compare --json' or 'check --json'.",
+            metavar="[report|comparison|check|doctor]",
+            help="Of what: 'eval --json', 'compare --json', 'check --json' or 'doctor --json'.",
         ),
     ] = "report",
 ) -> None:
