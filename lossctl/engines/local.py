@@ -44,8 +44,8 @@ def run(
     from concurrent.futures import ThreadPoolExecutor  # a small input does without
 
     # Twice as many parse as there are processors: one hands over to polars while another waits for
-    # the interpreter. Half as many work on what was parsed: numpy's steps are short, and threads
-    # that hand over the interpreter at each cost more than they gain. The digits do not depend on it.
+    # the interpreter. Half as many work on what was parsed: numpy steps are short, and threads that
+    # hand over the interpreter at each cost more than they gain. The digits depend on neither.
     workers = 2 * threads
     pool = ThreadPoolExecutor(workers)
     numeric = ThreadPoolExecutor(max(1, threads // 2))
