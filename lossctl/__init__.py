@@ -13,7 +13,7 @@ __version__ = VERSION
 
 if TYPE_CHECKING:
     from lossctl import errors
-    from lossctl.api import doctor, evaluate, get_loss, gradcheck, list_losses, samples
+    from lossctl.api import compare, doctor, evaluate, get_loss, gradcheck, list_losses, samples
     from lossctl.losses import BoundLoss
     from lossctl.report import Report
 
@@ -21,6 +21,7 @@ __all__ = [
     "BoundLoss",
     "Report",
     "__version__",
+    "compare",
     "doctor",
     "errors",
     "evaluate",
@@ -33,6 +34,7 @@ __all__ = [
 _HOMES = {
     "BoundLoss": "lossctl.losses",
     "Report": "lossctl.report",
+    "compare": "lossctl.api",
     "doctor": "lossctl.api",
     "evaluate": "lossctl.api",
     "get_loss": "lossctl.api",

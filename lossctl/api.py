@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from lossctl.options import Options
     from lossctl.passes import Found, Watch
     from lossctl.sources.table import Counts
+    from lossctl.verdicts import CompareReport
 
 
 def evaluate(
@@ -58,7 +59,11 @@ def evaluate(
 
 # Options of one function that would have no effect in the other.
 SAMPLES_ONLY = ("keep",)
-EVALUATE_ONLY = ("by", "batch_size", "top", "value_only")
+COMPARE_NOT = ("batch_size", "value_only", "ci_method", "floor")
+EVALUATE_ONLY = (
+    *("by", "batch_size", "top", "value_only"),
+    *("ci", "ci_method", "cluster", "floor"),
+)
 
 
 def _refuse(options: Mapping[str, Any], names: Sequence[str], function: str) -> None:
@@ -115,6 +120,43 @@ def _signature(found: Found, counts: Counts, options: Options) -> str:
 
         seed = SEED
     return signature_of(found, run_of(options, found, counts, seed))
+
+
+def compare(
+    candidate: Any,
+    losses: str,
+    baseline: Any = None,
+    y: str | None = None,
+    pred: str | tuple[str, str] | None = None,
+    weight: str | None = None,
+    by: str | Sequence[str] | None = None,
+    *,
+    no_worse_than: str | float | None = None,
+    better_by: str | float | None = None,
+    alpha: float = 0.05,
+    ci: float = 95.0,
+    cluster: str | None = None,
+    allow: Sequence[str] = (),
+    **options: Any,
+) -> CompareReport:
+    """Return how two predictions of the same rows compare, with evidence and under guards.
+
+    Both stand in ``candidate``, with ``pred=(old, new)``; or ``baseline`` is data of its own, whose
+    rows are matched by the columns ``key`` or with ``by_position``. ``no_worse_than`` and
+    ``better_by`` are a number, or a share of the baseline's value as in ``"1%"``; ``allow`` names
+    guards to switch off. The other arguments are those of ``evaluate``. Raises a ``LossctlError``;
+    a gate or guard that does not hold is in ``verdict``, ``comparisons`` and ``guards``.
+    """
+    from lossctl.comparison import Settings, compare_with
+    from lossctl.gates import Wanted
+    from lossctl.guards import allowed_guards
+
+    _refuse(options, COMPARE_NOT + SAMPLES_ONLY, "compare")
+    old, new = pred if isinstance(pred, tuple) else (None, pred)
+    chosen = make_options(y=y, pred=new, weight=weight, by=by, **options)
+    wanted = Wanted.of(no_worse_than, better_by, alpha)
+    settings = Settings(old, wanted, ci, cluster, allowed_guards(allow))
+    return compare_with(baseline, candidate, losses, chosen, settings)
 
 
 def samples(

@@ -71,7 +71,9 @@ class Wanted(NamedTuple):
     alpha: float
 
     @staticmethod
-    def of(no_worse_than: str | None, better_by: str | None, alpha: float) -> Wanted | None:
+    def of(
+        no_worse_than: str | float | None, better_by: str | float | None, alpha: float
+    ) -> Wanted | None:
         """Return what two options ask for, None where neither is given; raises UsageError."""
         from lossctl.margins import parse_margin
 

@@ -13,6 +13,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+import lossctl
+from lossctl.errors import UsageError
+
 from .program import SAMPLES, Run, one_line, strict_json, valid
 
 DIABETES = SAMPLES / "diabetes.csv"
@@ -246,6 +249,21 @@ def test_an_unknown_column_lists_those_that_are_there(run: Run) -> None:
     assert outcome.code == 3
     assert one_line(outcome.err)
     assert "there is no column 'nope'" in outcome.err
+
+
+def test_frames_compare_as_files_do(run: Run, table: pd.DataFrame) -> None:
+    whole = compared(run("compare", "mse", DIABETES, *PAIR, "--json"))
+    found = lossctl.compare(table, "mse", pred=("yhat", "yhat_boosting"), no_worse_than="20%")
+    assert str(found.verdict) == "pass"
+    assert found.comparisons[0].difference == whole["difference"]
+    new = table[["id", "yhat_boosting"]].rename(columns={"yhat_boosting": "yhat"})
+    apart = lossctl.compare(
+        new.sample(frac=1, random_state=0), "mse", table[["id", "y", "yhat"]], key="id"
+    )
+    assert apart.comparisons[0].difference == whole["difference"]
+    assert not apart.guards
+    with pytest.raises(UsageError, match="compare has no option 'batch_size'"):
+        lossctl.compare(table, "mse", pred=("yhat", "yhat_boosting"), batch_size=3)
 
 
 def test_a_report_carries_the_line_that_determines_it(run: Run) -> None:
