@@ -300,7 +300,7 @@ def _result_dict(result: Result) -> dict[str, Any]:
         "touched": dict(result.touched),
         "batches": None if result.batches is None else jsonable(result.batches),
         "interval": _interval_dict(result.interval),
-        "floor": _floor_dict(result.floor),
+        "floor": None if result.floor is None else floor_dict(*result.floor),
         "hashes": None if result.hashes is None else jsonable(result.hashes._asdict()),
     }
 
@@ -313,19 +313,6 @@ def _interval_dict(found: Interval | NoInterval | None) -> dict[str, Any] | None
     if isinstance(found, NoInterval):
         return {**blank, "why": found.reason}
     return {**jsonable(found._asdict()), "why": None}
-
-
-def _floor_dict(found: Skill | None) -> dict[str, Any] | None:
-    if found is None:
-        return None
-    floor = found.floor
-    return {
-        "constant": None if floor is None else jsonable(floor.constant),
-        "what": "none" if floor is None else floor.what,
-        "value": None if floor is None else jsonable(floor.value),
-        "exact": floor is not None and not floor.approximate,
-        "skill": jsonable(found.skill),
-    }
 
 
 def floor_dict(floor: Floor | None, skill: float | None) -> dict[str, Any]:

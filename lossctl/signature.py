@@ -218,11 +218,6 @@ def merged(parts: Mapping[Any, object]) -> dict[Hashable, Hashed]:
     return found
 
 
-def same_truth(a: Hashed, b: Hashed) -> bool:
-    """Whether two results were scored against the same truth: else they are not to be compared."""
-    return a == b
-
-
 class Signed(NamedTuple):
     """A task of a report, the rows it scored and the hashes of its columns."""
 

@@ -31,7 +31,6 @@ from lossctl.signature import (
     label_word,
     listed,
     merged,
-    same_truth,
     signature_line,
     text_word,
 )
@@ -227,7 +226,7 @@ def test_keys_tie_the_truth_to_its_row() -> None:
             truth = Signed.of(tasks[0], parts, keys).truth
             assert truth is not None
             found.append(truth)
-        assert same_truth(*found) == same
+        assert (found[0] == found[1]) == same
 
 
 def test_the_rows_hashed_are_the_rows_scored() -> None:
