@@ -72,12 +72,12 @@ def _flat(task: Task, result: Result) -> Remark | None:
         return None
     share = f"{gradient.zero / result.n:.0%} of the rows have a gradient of exactly 0"
     if sample.statistics.p50 == 0.0:
+        if task.bound.loss.labels != "real":  # beyond the margin, as margins mean it
+            return None
         return Remark(
             "gradient",
             f"{share}, and cost nothing",
-            "Such rows teach nothing: is the truth among what the model was given?"
-            if task.bound.loss.labels == "real"
-            else "Such rows teach nothing: the rest decides the value",
+            "Such rows teach nothing: is the truth among what the model was given?",
         )
     return Remark(
         "gradient", f"{share}, though they cost something", "The loss is flat there: use another"
