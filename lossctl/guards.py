@@ -39,6 +39,7 @@ GUARDS = {
     "not-finite": "a value is not finite",
     "floor": "the best constant prediction does better",
 }
+ROUNDING = 1e-12
 # What reading or scoring raises where a guard is broken.
 _RAISED: dict[type[InputError], str] = {
     NoRows: "no-rows",
@@ -145,7 +146,8 @@ def worse_than_constant(value: float, floor: Floor | None, higher: bool, who: st
     if floor is None:
         return None
     beaten = value < floor.value if higher else value > floor.value
-    if not beaten:
+    # As good as the constant, but for the rounding of either, is not worse.
+    if not beaten or math.isclose(value, floor.value, rel_tol=ROUNDING):
         return None
     return Guard(
         "floor",
