@@ -36,7 +36,10 @@ def render(found: Diagnosis, form: str, look: Look) -> str:
         parts.append(Text("\n").join(map(_line, found.findings)))
     else:
         parts.append(Text("nothing found"))
-    parts += [_fit(fit) for fit in found.fits]
+    alike: dict[tuple[object, ...], list[Fitting]] = {}
+    for fit in found.fits:
+        alike.setdefault((fit.losses[:SHOWN], fit.y), []).append(fit)
+    parts += [_fit(fits) for fits in alike.values()]
     return printed(parts, look)
 
 
@@ -69,12 +72,15 @@ def _line(finding: Finding) -> Text:
     )
 
 
-def _fit(fit: Fitting) -> Text:
+def _fit(fits: list[Fitting]) -> Text:
+    """Return the losses that fit some predictions of one truth, and the command for the first."""
     from rich.text import Text
 
-    more = len(fit.losses) - SHOWN
-    names = ", ".join(fit.losses[:SHOWN]) + (f" and {more} more" if more > 0 else "")
-    return Text.assemble(("fits: ", "bold"), f"{names}\n", printable(fit.command))
+    first = fits[0]
+    more = len(first.losses) - SHOWN
+    names = ", ".join(first.losses[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+    of = printable(_few(tuple(fit.pred for fit in fits)))
+    return Text.assemble((f"fits {of}: ", "bold"), f"{names}\n", printable(first.command))
 
 
 def _columns(found: Diagnosis, look: Look) -> Table:
