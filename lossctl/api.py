@@ -237,7 +237,7 @@ def doctor(data: Any, y: str | None = None, pred: str | None = None, **options: 
     options say how to read: ``weight``, ``missing``, ``positive``, ``delimiter``, ``header``,
     ``input_format`` and ``threads``. Raises a ``LossctlError`` where the data cannot be read.
     """
-    from lossctl.doctor import diagnose
+    from lossctl.diagnosing import diagnose
 
     _refuse({name: None for name in options if name not in DOCTOR}, tuple(options), "doctor")
     return diagnose(data, make_options(y=y, pred=pred, **options))

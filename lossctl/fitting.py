@@ -9,7 +9,7 @@ import numpy as np
 
 from lossctl.errors import InputError, UsageError
 from lossctl.sources.columns import ANONYMOUS, PREDICTION, TRUTH, Header, select
-from lossctl.sources.numbers import BLANKS, TRUTHS, is_missing, to_numbers
+from lossctl.sources.numbers import BLANKS, TRUTHS, is_missing, is_number, to_numbers
 from lossctl.sources.table import Want
 from lossctl.tables import header_of, open_table
 from lossctl.task import class_position
@@ -153,11 +153,11 @@ def roles_of(first: First, options: Options, *, loose: bool = False) -> Roles:
     predictions = () if pred is None else select(first.header, pred).names
     truth = _truth(first, options.y, predictions, classes)
     if classes is not None and not classes.named_by(first.column(truth)):
-        classes = None
+        classes = classes if loose and _surely(first, options, classes) else None
     taken = {truth, *(classes.columns if classes else ())}
     singles = [name for name in predictions if name not in taken]
     if pred is None:
-        singles = _predictions(first, taken, alone=classes is None)
+        singles = _predictions(first, taken, alone=classes is None, loose=loose)
     return Roles(truth, classes, singles)
 
 
@@ -167,8 +167,9 @@ def _surely(first: First, options: Options, classes: Classes) -> bool:
         label = first.column(_truth(first, options.y, classes.columns, classes))
     except InputError:
         return False
-    literal = set(label.labels) <= set(classes.names)
-    return classes.named_by(label) and (literal or len(label.labels) > 2)
+    named = [text for text in label.labels if class_position(text, classes.names) is not None]
+    literal = set(named) <= set(classes.names)
+    return 1 < len(named) > len(label.labels) / 2 and (literal or len(named) > 2)
 
 
 def _ask_which_counts(label: Column) -> None:
@@ -239,20 +240,29 @@ def _classes(first: First, pred: str | None, *, loose: bool = False) -> Classes 
     return None
 
 
-def _predictions(first: First, taken: set[str], *, alone: bool) -> list[str]:
-    """Return the columns that are named like a prediction, or begin with such a name."""
+def _predictions(first: First, taken: set[str], *, alone: bool, loose: bool) -> list[str]:
+    """Return the columns of numbers that are named like a prediction, or begin with such a name.
+
+    ``loose``: most of their cells are numbers.
+    """
     header = first.header
     written = dict(zip(header.names, header.written, strict=True))
     free = [
         name
         for name in header.names
-        if name not in taken and first.column(name).numbers is not None
+        if name not in taken and _numeric(first.column(name), loose=loose)
     ]
     exact = [name for name in free if written[name].casefold() in PREDICTION]
     begun = [name for name in free if name not in exact and _begins(written[name].casefold())]
     if alone and not exact and not begun and _two(header):
         return free
     return exact + begun
+
+
+def _numeric(column: Column, *, loose: bool) -> bool:
+    if column.numbers is not None or not loose:
+        return column.numbers is not None
+    return 2 * sum(map(is_number, column.labels)) > len(column.labels)
 
 
 def _begins(name: str) -> bool:

@@ -72,16 +72,12 @@ def _flat(task: Task, result: Result) -> Remark | None:
         return None
     share = f"{gradient.zero / result.n:.0%} of the rows have a gradient of exactly 0"
     if sample.statistics.p50 == 0.0:
-        if task.bound.loss.labels != "real":  # beyond the margin, as margins mean it
+        if task.bound.loss.labels == "signed":  # beyond the margin, as it should be
             return None
-        return Remark(
-            "gradient",
-            f"{share}, and cost nothing",
-            "Such rows teach nothing: is the truth among what the model was given?",
-        )
-    return Remark(
-        "gradient", f"{share}, though they cost something", "The loss is flat there: use another"
-    )
+        advice = "Is ŷ a copy of y there? A tolerance of the loss does it too"
+        return Remark("gradient", f"{share}, and cost nothing", advice)
+    what = f"{share}, though they cost something"
+    return Remark("gradient", what, "The loss is flat there: another one would train")
 
 
 def _one_row(task: Task, result: Result) -> Remark | None:

@@ -236,7 +236,7 @@ def _truth(task: Task, batch: Batch) -> Floats | Labels | None:
         signs = loss.labels == "signed"
         labels = "−1 or 1, or from 0 to 1" if signs else "0, 1 or between"
         what = f"a label must be {labels}" if task.binary else f"y must be in {domain}"
-        advice = _label_advice(y) if task.binary else ""
+        advice = _label_advice(found) if task.binary else ""
         advice = (
             f". Leave such rows out? Use {loss.name}:{loss.drop}=skip." if loss.drop else advice
         )
@@ -244,12 +244,10 @@ def _truth(task: Task, batch: Batch) -> Floats | Labels | None:
     return y
 
 
-def _label_advice(y: Floats) -> str:
-    """Return what to do about labels outside [0, 1]: where there are two, one of them is 1."""
-    low, high = float(np.min(y)), float(np.max(y))
-    if low < high and bool(np.all((y == low) | (y == high))):
-        return f". Labels {low:g} and {high:g}? Use --positive {high:g}."
-    return ". Labels that are text? Use --positive."
+def _label_advice(found: float) -> str:
+    """Return what to do about a label outside [0, 1]; 1 and 2, −1 and 1 are usual pairs."""
+    usual = {2.0: "1 and 2? Use --positive 2", -1.0: "-1 and 1? Use --positive 1"}
+    return f". Labels {usual.get(found, 'that are text? Use --positive')}."
 
 
 def _codes(task: Task, batch: Batch) -> Labels:
@@ -302,8 +300,8 @@ def _check_predictions(task: Task, batch: Batch, pred: Floats) -> None:
         found = pred.reshape(batch.size, -1)[index, names.index(name)]
         what = loss.roles[at].name if loss.roles else "p" if domain == UNIT else "ŷ"
         hint = f". {loss.hint}" if loss.hint else ""
-        if domain == UNIT and 2.0 < float(np.max(x)) <= 100.0 and float(np.min(x)) >= 0.0:
-            hint = ". Percent? Divide by 100."
+        if domain == UNIT and 1.0 < found <= 100.0:
+            hint = f". Percent? Divide by 100{hint or '.'}"
         raise batch.error(index, name, f"{what} must be in {domain}, got {found!s}{hint}")
 
 

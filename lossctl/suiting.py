@@ -9,6 +9,7 @@ from lossctl.diagnosis import Fitting
 from lossctl.losses import all_losses
 from lossctl.losses.bound import BoundLoss
 from lossctl.losses.domain import UNIT
+from lossctl.losses.registry import SINGLE, find
 
 if TYPE_CHECKING:
     from lossctl.fitting import First
@@ -66,7 +67,8 @@ def fits_of(
         losses = [loss.name for loss in all_losses() if _runs(loss, kind, y, p)]
         found.append((losses, kind, first.selector(y_name), first.selector(p_name)))
     if chart.joint is not None and found:
-        all_run = [name for name in found[0][0] if all(name in losses for losses, *_ in found)]
+        shared = [name for name in found[0][0] if all(name in losses for losses, *_ in found)]
+        all_run = [name for name in shared if find(name).aggregate not in SINGLE]
         yield from fitting(all_run, found[0][1], *chart.joint)
         return
     for entry in found:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 FACTORS = (Fraction(100), Fraction(1000), Fraction(1, 100), Fraction(1, 1000))
 DROP = 100  # how many times smaller the squared error becomes where the scale was wrong
 ENOUGH = 10  # rows without which nothing is said of how numbers are distributed
-YES = ("1", "yes", "y", "true", "t", "positive", "pos")
+YES = ("yes", "y", "true", "t", "positive", "pos")
 
 
 def rows_of(count: int) -> str:

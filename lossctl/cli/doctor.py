@@ -67,7 +67,7 @@ def command(
     form = opt.form_of(form, as_json, FORMATS)
     from lossctl.cli.output import open_output
     from lossctl.cli.streams import inputs, loaded, look, watched
-    from lossctl.doctor import diagnose
+    from lossctl.diagnosing import diagnose
     from lossctl.options import make_options
     from lossctl.renderers.doctor import render
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lossctl.diagnosis import Diagnosis, Finding, Fitting
     from lossctl.renderers.look import Look
 
+INSET = "  "  # before what continues a line
 SHOWN = 8  # losses of those that fit, before the rest is only counted
 STYLES = {"warning": "bold yellow", "note": "bold cyan"}
 
@@ -29,14 +30,17 @@ def render(found: Diagnosis, form: str, look: Look) -> str:
 
     parts: list[Table | Text] = [Text(printable_line(_heading(found)), style="dim")]
     if found.why is not None:
-        parts += [Text(printable(found.why)), _columns(found, look)]
+        parts += [_wrapped(Text(printable(found.why)), look.width), _columns(found, look)]
         parts.append(Text(printable(f"Next: {found.command}")))
         return printed(parts, look)
     if found.findings:
-        parts.append(Text("\n").join(map(_line, found.findings)))
+        parts.append(Text("\n").join(_wrapped(_line(f), look.width) for f in found.findings))
     else:
         parts.append(Text("nothing found"))
-    parts += [_fit(fit) for fit in found.fits]
+    alike: dict[tuple[object, ...], list[Fitting]] = {}
+    for fit in found.fits:
+        alike.setdefault((fit.losses[:SHOWN], fit.y), []).append(fit)
+    parts += [_fit(fits, look.width) for fits in alike.values()]
     return printed(parts, look)
 
 
@@ -69,12 +73,32 @@ def _line(finding: Finding) -> Text:
     )
 
 
-def _fit(fit: Fitting) -> Text:
+def _wrapped(text: Text, width: int) -> Text:
+    """Return text in lines that fit, the later ones set in; none is a command to a CI service."""
+    from rich.console import Console
     from rich.text import Text
 
-    more = len(fit.losses) - SHOWN
-    names = ", ".join(fit.losses[:SHOWN]) + (f" and {more} more" if more > 0 else "")
-    return Text.assemble(("fits: ", "bold"), f"{names}\n", printable(fit.command))
+    lines = text.wrap(Console(width=width), max(width - len(INSET), 1))
+    made = []
+    for at, line in enumerate(lines):
+        line.rstrip()
+        begun = len(line.plain) - len(line.plain.lstrip())
+        if line.plain[begun:].startswith("::"):
+            line = Text("�").append_text(line[begun + 1 :])
+        made.append(Text(INSET).append_text(line) if at else line)
+    return Text("\n").join(made)
+
+
+def _fit(fits: list[Fitting], width: int) -> Text:
+    """Return the losses that fit some predictions of one truth, and the command for the first."""
+    from rich.text import Text
+
+    first = fits[0]
+    more = len(first.losses) - SHOWN
+    names = ", ".join(first.losses[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+    of = printable(_few(tuple(fit.pred for fit in fits)))
+    fit = _wrapped(Text.assemble((f"fits {of}: ", "bold"), names), width)
+    return fit.append(f"\n{printable(first.command)}")  # in one piece, to be copied
 
 
 def _columns(found: Diagnosis, look: Look) -> Table:
@@ -83,7 +107,8 @@ def _columns(found: Diagnosis, look: Look) -> Table:
     names = [short(kind.name) for kind in found.columns]
     looks = [printable(kind.text) for kind in found.columns]
     places = [str(at) for at in range(1, len(names) + 1)]
-    table = fitted([("column", list(names))], {"looks like": looks, "#": places}, ("#",), look)
-    for column in table.columns:
-        column.justify = "left"
+    # The place goes first: a line that begins with a name could be a command to a CI service.
+    fixed = [("#", places), ("column", names)]
+    table = fitted(fixed, {"looks like": looks}, (), look)
+    table.columns[-1].justify = "left"
     return table
