@@ -114,10 +114,12 @@ def _of_pair(pair: tuple[str, str], seen: Seen, options: Options) -> list[Findin
     found = [truth, prediction, shifted]
     names = options.positive is None and y.labels is not None and len(y.labels) == 2
     said = None
-    if names and (y.odd.rows or kind != "regression" or _chance(p)):
+    far = _far(y, p)
+    if names and (y.odd.rows or kind != "regression" or _chance(p) or far):
         said = symptoms.labels(y_name, y)
         found.append(said)
-    if kind == "logit" and "logit" not in p_name.casefold() and y.values != {-1.0, 1.0}:
+    scores = kind == "logit" and "logit" not in p_name.casefold() and y.values != {-1.0, 1.0}
+    if scores or far:
         found.append(symptoms.percent(p_name, p, sums))
     if kind == "probability":
         found.append(symptoms.saturated(p_name, p, sums))
@@ -132,6 +134,11 @@ def _of_pair(pair: tuple[str, str], seen: Seen, options: Options) -> list[Findin
 def _chance(p: Column) -> bool:
     """Whether a prediction can only be a probability: in [0, 1], and more than its ends."""
     return p.within and p.whole < p.numbers
+
+
+def _far(y: Column, p: Column) -> bool:
+    """Whether 1 and 2 stand beside predictions up to 100, which no regression of them gives."""
+    return y.values == {1.0, 2.0} and p.low >= 0.0 and 10.0 < p.high <= 100.0
 
 
 def kind_of(column: Column) -> str:

@@ -18,7 +18,7 @@ import lossctl
 from lossctl.diagnosis import Diagnosis, Finding
 from lossctl.errors import InputError, UsageError
 
-from .program import HELP, SAMPLES, Run, plain, validator
+from .program import HELP, SAMPLES, Run, plain, strict_json, validator
 
 Write = Callable[..., Path]
 ROWS = 120
@@ -548,3 +548,11 @@ def test_no_colour_where_none_is_wanted(write: Write) -> None:
     assert render(diagnosis, "table", Look(60)) == plain(
         render(diagnosis, "table", Look(60, colour=True))
     )
+
+
+def test_labels_1_and_2_beside_percents_are_both_seen(run: Run) -> None:
+    found = run("doctor", "--json", stdin=b"label,prob\n2,90\n1,12.5\n1,33\n2,80\n")
+    names = [finding["name"] for finding in strict_json(found.out)["findings"]]
+    assert names == ["labels", "percent"]
+    fine = run("doctor", "--json", stdin=b"y,yhat\n2,1.9\n1,1.25\n1,1.3\n2,1.8\n")
+    assert strict_json(fine.out)["findings"] == []

@@ -50,7 +50,10 @@ def test_every_schema_is_printed_by_its_name(run: Run, name: str) -> None:
 def test_an_unknown_schema_is_refused_with_the_names_of_those_there_are(run: Run) -> None:
     done = run("schema", "reprot")
     assert (done.code, done.out) == (2, "")
-    assert done.err == "lossctl: there is no schema 'reprot': one of report, comparison, check, doctor\n"
+    assert (
+        done.err
+        == "lossctl: there is no schema 'reprot': one of report, comparison, check, doctor\n"
+    )
 
 
 RECORDS: dict[str, list[CompareReport | CheckReport]] = {
