@@ -114,6 +114,8 @@ def _of_pair(pair: tuple[str, str], seen: Seen, options: Options) -> list[Findin
     found = [truth, prediction, shifted]
     names = options.positive is None and y.labels is not None and len(y.labels) == 2
     said = None
+    # Any two numbers are two labels, where there are only a few rows.
+    names = names and (y.rows >= symptoms.ENOUGH or y.odd.rows > 0 or y.whole == y.numbers)
     far = _far(y, p)
     if names and (y.odd.rows or kind != "regression" or _chance(p) or far):
         said = symptoms.labels(y_name, y)

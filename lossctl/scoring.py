@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 SUM_NOTE = 1e-6  # beyond it, a distribution that does not sum to 1 is worth a note
 SUM_ERROR = 1e-2  # beyond it, an error: it is no distribution
+LOGITS_REACH = 20.0  # where σ rounds to 1; few logits lie beyond it
 TRUTHS = {"true": 1.0, "false": 0.0}
 
 
@@ -300,7 +301,7 @@ def _check_predictions(task: Task, batch: Batch, pred: Floats) -> None:
         found = pred.reshape(batch.size, -1)[index, names.index(name)]
         what = loss.roles[at].name if loss.roles else "p" if domain == UNIT else "ŷ"
         hint = f". {loss.hint}" if loss.hint else ""
-        if domain == UNIT and 1.0 < found <= 100.0:
+        if domain == UNIT and LOGITS_REACH < found <= 100.0:
             hint = f". Percent? Divide by 100{hint or '.'}"
         raise batch.error(index, name, f"{what} must be in {domain}, got {found!s}{hint}")
 

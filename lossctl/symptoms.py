@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 FACTORS = (Fraction(100), Fraction(1000), Fraction(1, 100), Fraction(1, 1000))
 DROP = 100  # how many times smaller the squared error becomes where the scale was wrong
 ENOUGH = 10  # rows without which nothing is said of how numbers are distributed
+MANY = 30  # rows without which a mean of 0 and a deviation of 1 say nothing
 YES = ("yes", "y", "true", "t", "positive", "pos")
 
 
@@ -134,7 +135,8 @@ def shifted(y_name: str, p_name: str, pair: Pair) -> Finding | None:
     """Each prediction belongs to the row before or after its own.
 
     A forecast of a smooth series is like the truth of the row before, but then it is like its own
-    too: only where it is not is it shifted.
+    too; one of a series that is hardly smooth varies far less than the truth does. Neither is
+    shifted.
     """
     here = pair.lags[1]
     mistake = here.error()
@@ -142,9 +144,14 @@ def shifted(y_name: str, p_name: str, pair: Pair) -> Finding | None:
         if moments.n < ENOUGH or 2 * moments.error() * here.n >= mistake * moments.n:
             continue
         near, own = moments.correlation, here.correlation
-        if _only_there(near, own, moments.n):
+        if _only_there(near, own, moments.n) and not _timid(moments, near):
             return _shift(y_name, p_name, lag, near, own, "correlation")
     return None
+
+
+def _timid(moments: Moments, correlation: float) -> bool:
+    """Whether ŷ varies clearly less than r times as much as y, as a calibrated prediction does."""
+    return float(moments.spread_p) < (0.75 * correlation) ** 2 * float(moments.spread_y)
 
 
 def shifted_votes(y_name: str, p_name: str, votes: Votes) -> Finding | None:
@@ -237,7 +244,7 @@ def _on_a_line(y_name: str, p_name: str, m: Moments, error: Fraction) -> Finding
     line = f"{_g(float(offset))} + {_g(float(slope))} × {p_name}"
     centre, spread = float(_mean(m)), math.sqrt(m.spread_p / m.n)
     standard = abs(centre) <= 0.25 and 0.3 <= spread <= 1.2
-    if standard and error > 2 * m.spread_y:
+    if standard and m.n >= MANY and error > 4 * m.spread_y:
         text = f"{p_name} looks standardised: mean {_g(centre)}, deviation {_g(spread)}"
         advice = f"Undo the scaling of {y_name}, about {line}"
         return Finding("scale", "warning", text + _drop(error, after), advice)
