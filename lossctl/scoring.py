@@ -302,7 +302,7 @@ def _check_predictions(task: Task, batch: Batch, pred: Floats) -> None:
         what = loss.roles[at].name if loss.roles else "p" if domain == UNIT else "ŷ"
         hint = f". {loss.hint}" if loss.hint else ""
         if domain == UNIT and LOGITS_REACH < found <= 100.0:
-            hint = f". Percent? Divide by 100{hint or '.'}"
+            hint = f"{hint or '.'} Percent? Divide by 100."
         raise batch.error(index, name, f"{what} must be in {domain}, got {found!s}{hint}")
 
 

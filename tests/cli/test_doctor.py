@@ -491,7 +491,7 @@ def test_eval_says_what_an_infinite_loss_comes_of() -> None:
 def test_messages_of_eval_say_what_would_help(run: Run, write: Write) -> None:
     percent = run("eval", "bce", write("y,p\n1,80\n0,20\n"))
     assert percent.code == 3
-    assert "got 80.0. Percent? Divide by 100. Logits? Use bce_with_logits." in percent.err
+    assert "got 80.0. Logits? Use bce_with_logits. Percent? Divide by 100." in percent.err
     labels = run("eval", "bce", write("y,p\n1,0.8\n2,0.2\n"))
     assert labels.err.endswith("got 2. Labels 1 and 2? Use --positive 2.\n")
 
