@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lossctl.batch import Text
+from lossctl.diagnosis.notes import notes_of
 from lossctl.errors import UsageError
 from lossctl.evidence import probes_of, with_evidence
 from lossctl.figures import make_result
@@ -16,7 +17,6 @@ from lossctl.losses import BoundLoss, all_losses
 from lossctl.losses.spec import parse_specs
 from lossctl.options import make_options
 from lossctl.passes import groups_of, states_of
-from lossctl.remarks import notes_of
 from lossctl.report import Report
 from lossctl.sampling import open_samples
 from lossctl.state import Plan
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lossctl.checks import GradCheck, Of
-    from lossctl.diagnosis import Diagnosis
+    from lossctl.diagnosis.records import Diagnosis
     from lossctl.options import Options
     from lossctl.passes import Found, Watch
     from lossctl.sources.table import Counts
@@ -59,6 +59,10 @@ def evaluate(
 
 # Options of one function that would have no effect in the other.
 SAMPLES_ONLY = ("keep",)
+DOCTOR_NOT = (
+    *("missing", "outputs", "class_weight", "ignore", "normalize"),
+    *("truth", "by_position", "inner"),
+)
 COMPARE_NOT = ("batch_size", "value_only", "ci_method", "floor")
 EVALUATE_ONLY = (
     *("by", "batch_size", "top", "value_only"),
@@ -96,8 +100,7 @@ def evaluate_with(data: Any, losses: str, options: Options, watch: Watch | None 
             named = dict(zip(by, group, strict=True)) if by else None
             with in_files(data):
                 made = make_result(task, found.states[index, group], named, summaries, plan.worst)
-            if summaries:
-                made = made._replace(notes=made.notes + notes_of(task, made))
+            made = made._replace(notes=made.notes + notes_of(task, made))
             results.append(with_evidence(made, found, index, group, options))
     return Report(
         VERSION,
@@ -216,31 +219,26 @@ def gradcheck(
     return gradcheck_with(data, loss, grad, chosen, Settings(of, rtol, atol, top))
 
 
-DOCTOR = (
-    "missing",
-    "positive",
-    "delimiter",
-    "header",
-    "input_format",
-    "threads",
-    "block_size",
-    "weight",
-    "key",
-)
+def doctor(
+    data: Any,
+    y: str | None = None,
+    pred: str | None = None,
+    weight: str | None = None,
+    key: str | Sequence[str] | None = None,
+    **options: Any,
+) -> Diagnosis:
+    """Look for what is probably wrong with the data, and for the losses that fit the columns.
 
-
-def doctor(data: Any, y: str | None = None, pred: str | None = None, **options: Any) -> Diagnosis:
-    """Return what is probably wrong with truth and predictions, and which losses fit them.
-
-    ``data``, ``y`` and ``pred`` are those of ``evaluate``; where the columns cannot be told, the
-    diagnosis lists what each looks like. ``key`` names the columns that tell rows apart. Further
-    options say how to read: ``weight``, ``missing``, ``positive``, ``delimiter``, ``header``,
-    ``input_format`` and ``threads``. Raises a ``LossctlError`` where the data cannot be read.
+    ``key`` selects columns that together tell rows apart. Where it is not clear which columns are
+    truth and prediction, the diagnosis lists what they look like and how to go on. The other
+    arguments are those of ``samples``. Raises a ``LossctlError`` where the data cannot be read.
     """
-    from lossctl.diagnosing import diagnose
+    from lossctl.diagnosis.examine import diagnose
 
-    _refuse({name: None for name in options if name not in DOCTOR}, tuple(options), "doctor")
-    return diagnose(data, make_options(y=y, pred=pred, **options))
+    _refuse(options, EVALUATE_ONLY + SAMPLES_ONLY + DOCTOR_NOT, "doctor")
+    chosen = make_options(y=y, pred=pred, weight=weight, **options)
+    keys = (key,) if isinstance(key, (str, int)) else key or ()
+    return diagnose(data, chosen, tuple(map(str, keys)))
 
 
 def list_losses() -> list[str]:

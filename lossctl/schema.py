@@ -296,15 +296,13 @@ CHECK: dict[str, Any] = {
 _FINDING = _record(
     {
         "name": _TEXT,
-        "level": {"enum": ["warning", "note"]},
+        "severity": {"enum": ["error", "warning", "note"]},
         "text": _TEXT,
+        "evidence": {"description": "the figures, by name", "type": "object"},
         "advice": _TEXT,
-        "row": _nullable({"type": "integer", "minimum": 1}),
-        "file": _nullable(_TEXT),
-        "line": _nullable({"type": "integer", "minimum": 1}),
     }
 )
-_FIT = _record({"losses": {**NAMES, "minItems": 1}, "y": _TEXT, "pred": _TEXT, "command": _TEXT})
+_CANDIDATE = _record(dict.fromkeys(("column", "looks", "role"), _TEXT))
 DOCTOR: dict[str, Any] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "title": "lossctl.doctor/1",
@@ -312,17 +310,21 @@ DOCTOR: dict[str, Any] = {
         {
             "schema": {"const": "lossctl.doctor/1"},
             "version": _TEXT,
-            "input": _record({"files": NAMES, "rows": COUNT}),
-            "y": NAMES,
-            "pred": NAMES,
-            "findings": {"type": "array", "items": _FINDING},
-            "fits": {"type": "array", "items": _FIT},
-            "columns": {"type": "array", "items": _record({"name": _TEXT, "text": _TEXT})},
-            "why": {
-                "description": "why the columns could not be told; null where they could",
-                **_nullable(_TEXT),
+            "input": _record(
+                {
+                    "files": NAMES,
+                    "rows": {"description": "null where they were not read", **_nullable(COUNT)},
+                    **dict.fromkeys(("skipped", "nonfinite", "looked_at"), COUNT),
+                }
+            ),
+            "columns": {
+                "description": "null where it is not clear which they are",
+                **_nullable({"type": "object"}),
             },
-            "command": _nullable(_TEXT),
+            "findings": {"type": "array", "items": _FINDING},
+            "fits": {"type": "array", "items": _record({"spec": _TEXT, "command": _TEXT})},
+            "candidates": {"type": "array", "items": _CANDIDATE},
+            "commands": NAMES,
         }
     ),
 }

@@ -247,7 +247,7 @@ def _truth(task: Task, batch: Batch) -> Floats | Labels | None:
 
 def _label_advice(found: float) -> str:
     """Return what to do about a label outside [0, 1]; 1 and 2, −1 and 1 are usual pairs."""
-    usual = {2.0: "1 and 2? Use --positive 2", -1.0: "-1 and 1? Use --positive 1"}
+    usual = {2.0: "1 and 2? Use --positive 2", -1.0: "−1 and 1? Use --positive 1"}
     return f". Labels {usual.get(found, 'that are text? Use --positive')}."
 
 
@@ -302,7 +302,7 @@ def _check_predictions(task: Task, batch: Batch, pred: Floats) -> None:
         what = loss.roles[at].name if loss.roles else "p" if domain == UNIT else "ŷ"
         hint = f". {loss.hint}" if loss.hint else ""
         if domain == UNIT and LOGITS_REACH < found <= 100.0:
-            hint = f"{hint or '.'} Percent? Divide by 100."
+            hint = ". Percent? Divide by 100."
         raise batch.error(index, name, f"{what} must be in {domain}, got {found!s}{hint}")
 
 

@@ -8,6 +8,7 @@ import typer
 
 from lossctl.cli import options as opt
 from lossctl.cli.completion import complete_column
+from lossctl.errors import GateFailed
 
 FORMATS = ("table", "json")
 
@@ -22,18 +23,18 @@ def command(
         typer.Option(
             "--key",
             metavar="COL",
-            help="The columns that tell rows apart, else one called id or index. Repeatable.",
+            help="A column that tells rows apart; repeatable. Else one called id, in small files.",
             autocompletion=complete_column,
         ),
     ] = None,
-    missing: opt.Missing = "error",
     positive: opt.Positive = None,
     delimiter: opt.Delimiter = None,
     no_header: opt.NoHeader = False,
     input_format: opt.InputFormat = None,
     threads: opt.Threads = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Exit with 1 where there is a warning.")
+        bool,
+        typer.Option("--strict", help="Exit 1 on any error or warning; notes are no reason."),
     ] = False,
     form: Annotated[
         str | None,
@@ -42,12 +43,13 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Short for -f json.")] = False,
     output: opt.Output = None,
 ) -> None:
-    """Look for what is probably wrong with a file of truth and predictions.
+    """Say what is probably wrong with truth and predictions, and which losses fit them.
 
-    Percent for probabilities, labels that are not 0 and 1, columns swapped, rows shifted or
-    repeated, classes in another order, another scale, probabilities of exactly 0 or 1, missing
-    cells, a gradient that rests on one row. Says which losses fit, or, where the columns cannot be
-    told, what each looks like. It is advice: the exit code is 0 whatever is found, unless --strict.
+    Percent for probabilities, labels 1 and 2, swapped or shifted columns, repeated rows, class
+    columns in another order, saturated probabilities, another unit, constants, one row that holds
+    all: one line each, with figures, the first place and what to do. Where columns are not clear,
+    it lists what they look like. Order, repeats and units are judged by the first 1,048,576 rows.
+    It is advice: the exit code is 0 whatever it finds, except with --strict.
 
     lossctl doctor preds.csv
     """
@@ -55,8 +57,6 @@ def command(
         y=y,
         pred=pred,
         weight=weight,
-        key=key,
-        missing=missing,
         positive=positive,
         class_weight=None,
         delimiter=delimiter,
@@ -67,16 +67,17 @@ def command(
     form = opt.form_of(form, as_json, FORMATS)
     from lossctl.cli.output import open_output
     from lossctl.cli.streams import inputs, loaded, look, watched
-    from lossctl.diagnosing import diagnose
+    from lossctl.diagnosis.examine import diagnose
     from lossctl.options import make_options
     from lossctl.renderers.doctor import render
 
     chosen = make_options(**settings)
     loaded()
     with watched() as watch:
-        found = diagnose(inputs(files), chosen, watch)
+        found = diagnose(inputs(files), chosen, tuple(key or ()), watch)
     with open_output(output) as file:
         text = render(found, form, look(output, None))
         file.write(text.encode(errors="backslashreplace"))
-    if strict and found.warnings:
-        raise typer.Exit(1)
+    if strict and found.worst in ("error", "warning"):
+        grave = sum(finding.severity != "note" for finding in found.findings)
+        raise GateFailed(f"doctor: {grave} finding{'s' if grave > 1 else ''}, --strict")

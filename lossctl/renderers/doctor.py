@@ -1,4 +1,4 @@
-"""What is probably wrong with a file, as text that wraps and as JSON."""
+"""What was found in a file: one line a finding, then the losses that fit, for people or as JSON."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from lossctl.diagnosis import Diagnosis, Finding, Fitting
+    from lossctl.diagnosis.records import Candidate, Diagnosis, Finding
     from lossctl.renderers.look import Look
 
-INSET = "  "  # before what continues a line
-SHOWN = 8  # losses of those that fit, before the rest is only counted
-STYLES = {"warning": "bold yellow", "note": "bold cyan"}
+COLOURS = {"error": "bold red", "warning": "bold yellow", "note": "bold cyan"}
+SHOWN = 8  # losses by name; JSON lists all
 
 
 def render(found: Diagnosis, form: str, look: Look) -> str:
-    """Return a diagnosis as text or JSON."""
+    """Return the findings, the losses that fit and how to run the first of them."""
     if form == "json":
         text = json.dumps(found.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
         return f"{text}\n"
@@ -28,87 +27,63 @@ def render(found: Diagnosis, form: str, look: Look) -> str:
 
     from lossctl.renderers.table import printed
 
-    parts: list[Table | Text] = [Text(printable_line(_heading(found)), style="dim")]
-    if found.why is not None:
-        parts += [_wrapped(Text(printable(found.why)), look.width), _columns(found, look)]
-        parts.append(Text(printable(f"Next: {found.command}")))
-        return printed(parts, look)
+    parts: list[Text | Table] = [Text(_heading(found), style="dim")]
     if found.findings:
-        parts.append(Text("\n").join(_wrapped(_line(f), look.width) for f in found.findings))
+        parts.append(Text("\n").join(map(_line, found.findings)))
     else:
-        parts.append(Text("nothing found"))
-    alike: dict[tuple[object, ...], list[Fitting]] = {}
-    for fit in found.fits:
-        alike.setdefault((fit.losses[:SHOWN], fit.y), []).append(fit)
-    parts += [_fit(fits, look.width) for fits in alike.values()]
+        parts.append(Text("nothing wrong was found", style="bold green"))
+    if found.candidates:
+        parts.append(_candidates(found.candidates))
+    if found.candidates and found.commands:
+        parts.append(Text("\n".join(["to go on:", *map(_command, found.commands)])))
+    if found.fits:
+        names = [fit.spec for fit in found.fits[:SHOWN]]
+        more = f" and {len(found.fits) - SHOWN} more" if len(found.fits) > SHOWN else ""
+        what = "losses that fit" if len(found.fits) > 1 else "a loss that fits"
+        parts.append(Text(f"{what}: {', '.join(names)}{more}\n{_command(found.fits[0].command)}"))
     return printed(parts, look)
 
 
 def _heading(found: Diagnosis) -> str:
-    files = ", ".join(found.files) or "data"
-    rows = "1 row" if found.rows == 1 else f"{found.rows} rows"
-    columns = "".join(
-        f", {role} = {_few(names)}" for role, names in (("y", found.y), ("ŷ", found.pred)) if names
-    )
-    return f"{files}: {'first ' if found.why is not None else ''}{rows}{columns}"
-
-
-def _few(names: tuple[str, ...]) -> str:
-    return ", ".join(names) if len(names) <= 3 else f"{names[0]} … {names[-1]}"
+    text = ", ".join(map(printable, found.files)) or "data in memory"
+    if found.rows is not None:
+        text += f": {found.rows} row{'' if found.rows == 1 else 's'}"
+        left = found.rows - found.skipped
+        if found.looked_at < left:
+            text += f", order and repeats judged by the first {found.looked_at}"
+    named = found.columns or {}
+    parts = []
+    for name, key in (("y", "y"), ("ŷ", "pred")):
+        if named.get(key):
+            shown = [printable(column) for column in named[key]]
+            few = ", ".join(shown) if len(shown) <= 3 else f"{shown[0]} … {shown[-1]}"
+            parts.append(f"{name} = {few}")
+    if named.get("weight"):
+        parts.append(f"w = {printable(named['weight'])}")
+    return printable_line("; ".join([text, ", ".join(parts)] if parts else [text]))
 
 
 def _line(finding: Finding) -> Text:
     from rich.text import Text
 
-    place = ""
-    if finding.line is not None:
-        place = f" ({finding.file}:{finding.line})" if finding.file else f" (line {finding.line})"
-    elif finding.row is not None:
-        place = f" (row {finding.row})"
-    return Text.assemble(
-        (finding.level, STYLES[finding.level]),
-        f" {finding.name}: {printable(finding.text)}",
-        (printable(place), "dim"),
-        f". {printable(finding.advice)}.",
-    )
+    line = Text(finding.severity, style=COLOURS[finding.severity])
+    line.append(f": {finding.name}: ", style="bold")
+    line.append(printable(finding.text))
+    if finding.advice:
+        line.append(f". → {printable(finding.advice)}")
+    return line
 
 
-def _wrapped(text: Text, width: int) -> Text:
-    """Return text in lines that fit, the later ones set in; none is a command to a CI service."""
-    from rich.console import Console
+def _command(command: str) -> str:
+    return f"  {printable(command)}"
+
+
+def _candidates(candidates: tuple[Candidate, ...]) -> Table:
     from rich.text import Text
 
-    lines = text.wrap(Console(width=width), max(width - len(INSET), 1))
-    made = []
-    for at, line in enumerate(lines):
-        line.rstrip()
-        begun = len(line.plain) - len(line.plain.lstrip())
-        if line.plain[begun:].startswith("::"):
-            line = Text("�").append_text(line[begun + 1 :])
-        made.append(Text(INSET).append_text(line) if at else line)
-    return Text("\n").join(made)
+    from lossctl.renderers.table import grid, short
 
-
-def _fit(fits: list[Fitting], width: int) -> Text:
-    """Return the losses that fit some predictions of one truth, and the command for the first."""
-    from rich.text import Text
-
-    first = fits[0]
-    more = len(first.losses) - SHOWN
-    names = ", ".join(first.losses[:SHOWN]) + (f" and {more} more" if more > 0 else "")
-    of = printable(_few(tuple(fit.pred for fit in fits)))
-    fit = _wrapped(Text.assemble((f"fits {of}: ", "bold"), names), width)
-    return fit.append(f"\n{printable(first.command)}")  # in one piece, to be copied
-
-
-def _columns(found: Diagnosis, look: Look) -> Table:
-    from lossctl.renderers.table import fitted, short
-
-    names = [short(kind.name) for kind in found.columns]
-    looks = [printable(kind.text) for kind in found.columns]
-    places = [str(at) for at in range(1, len(names) + 1)]
-    # The place goes first: a line that begins with a name could be a command to a CI service.
-    fixed = [("#", places), ("column", names)]
-    table = fitted(fixed, {"looks like": looks}, (), look)
-    table.columns[-1].justify = "left"
+    table = grid(["column", "looks like", "could be"], 3)
+    for one in candidates:
+        table.add_row(*map(Text, (short(one.column), printable(one.looks), one.role)))
     return table

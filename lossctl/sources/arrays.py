@@ -10,14 +10,27 @@ from numpy.typing import NDArray
 
 from lossctl.batch import Batch, Text
 from lossctl.errors import InputError, NoRows
+from lossctl.sources.csv_file import HEAD_ROWS
+from lossctl.sources.marks import joined, of_numbers, of_values
 from lossctl.sources.numbers import bare_keys, to_labels, to_numbers
-from lossctl.sources.table import EMPTY_KEY, Counts, Parsed, Piece, Placer, Want, not_a_number
+from lossctl.sources.table import (
+    EMPTY_KEY,
+    Counts,
+    FirstGap,
+    Parsed,
+    Piece,
+    Placer,
+    Want,
+    not_a_number,
+)
 
 ROWS = 1 << 20  # a batch: enough that handing it to a thread costs nothing
 
 
 class ArrayTable:
     """Columns in memory as a table."""
+
+    delimiter: str | None = None
 
     def __init__(self, data: Mapping[str, Any] | Any) -> None:
         """Take the columns; none is copied that is float64 already."""
@@ -59,6 +72,24 @@ class ArrayTable:
     def progress(self) -> float | None:
         """The share of the input that was read, None where it is not known."""
         return self._placer.rows / self._size if self._size else None
+
+    @property
+    def gap(self) -> FirstGap | None:
+        """Where the first cell without a value stands, of those placed so far."""
+        return self._placer.gap
+
+    def head_cells(self) -> dict[str, list[str]]:
+        """Return the cells of the first rows, spelled as a file would hold them."""
+        return {
+            name: [_spelled(cell) for cell in column[:HEAD_ROWS].tolist()]
+            for name, column in self._columns.items()
+        }
+
+    def row_marks(self, block: tuple[int, int]) -> NDArray[np.int64] | None:
+        """Return a number for every row of a range, equal where rows are."""
+        start, stop = block
+        cells = (_marks(column[start:stop]) for column in self._columns.values())
+        return joined(cells, stop - start)
 
     def blocks(self) -> Iterator[tuple[int, int]]:
         """Yield the ranges of rows in order."""
@@ -136,6 +167,12 @@ def _keys(column: NDArray[Any], want: Want) -> NDArray[np.int64] | list[str]:
     if "" in keys:
         raise InputError(f"row {keys.index('') + 1}: {EMPTY_KEY}", column=want.name)
     return keys
+
+
+def _marks(column: NDArray[Any]) -> NDArray[np.int64]:
+    if column.dtype.kind in "fiub":
+        return of_numbers(column.astype(np.float64))
+    return of_values(_spelled(cell) for cell in column.tolist())
 
 
 def _spelled(cell: object) -> str:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from lossctl.batch import Batch, Lines
 from lossctl.errors import InputError, NoRows, UsageError
 from lossctl.sources import reference
 from lossctl.sources.cut import RECORD_LIMIT, RecordTooLong, blocks
+from lossctl.sources.marks import of_records
 from lossctl.sources.streams import Source, Stream, display_name, open_stream
-from lossctl.sources.table import BadCell, Counts, Parsed, Piece, Placer, Want
+from lossctl.sources.table import BadCell, Counts, FirstGap, Parsed, Piece, Placer, Want
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 SMALL = 1 << 20  # below it, loading a dataframe engine takes longer than reading
 BLOCK = 6 << 20  # bytes that are parsed at a time
+HEAD_BYTES, HEAD_ROWS = 1 << 16, 1000  # what tells what kind of column one is
 DELIMITERS = ",;\t|"
 BOM = b"\xef\xbb\xbf"
 SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
@@ -95,6 +102,11 @@ class CsvTable:
         return tuple(map(display_name, self._paths))
 
     @property
+    def delimiter(self) -> str | None:
+        """The delimiter of all files."""
+        return self._open.head.delimiter
+
+    @property
     def header_line(self) -> int:
         """The last line of the header, 1-based."""
         return max(1, self._open.head.lines)
@@ -121,6 +133,22 @@ class CsvTable:
         number, stream = self._current
         share = stream.progress
         return None if share is None else (number + share) / len(self._paths)
+
+    @property
+    def gap(self) -> FirstGap | None:
+        """Where the first cell without a value stands, of those placed so far."""
+        return self._placer.gap
+
+    def head_cells(self) -> dict[str, list[str]]:
+        """Return the cells of the first rows, which are in hand when the header is."""
+        data = next(blocks(io.BytesIO(self._open.rest), HEAD_BYTES), b"")
+        rows = reference.read_rows(data, self._open.head.delimiter).rows[:HEAD_ROWS]
+        whole = [row for row in rows if len(row) == len(self.names)]
+        return {name: [row[at] for row in whole] for at, name in enumerate(self.names)}
+
+    def row_marks(self, block: Block) -> NDArray[np.int64] | None:
+        """Return a number for every record of a piece, equal where records are."""
+        return of_records(block.data)
 
     def blocks(self) -> Iterator[Block]:
         """Yield the pieces of all files in order."""

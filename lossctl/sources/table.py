@@ -104,6 +104,16 @@ class Piece(NamedTuple):
     lines: Lines = Lines()
 
 
+class FirstGap(NamedTuple):
+    """Where the first cell without a value stands, and whether it is an infinite one."""
+
+    file: str | None
+    line: int | None
+    row: int
+    column: str
+    infinite: bool
+
+
 class Counts(NamedTuple):
     """How many rows were read, left out for missing cells, or for infinite ones."""
 
@@ -162,6 +172,14 @@ class Placer:
         self.skipped += int(np.count_nonzero(lacking))
         self.nonfinite += int(np.count_nonzero(endless))
         return batch.take(np.flatnonzero(~(lacking | endless)))
+
+    @property
+    def gap(self) -> FirstGap | None:
+        """The first cell without a value, of those placed so far."""
+        if self.first is None:
+            return None
+        row, place, column, infinite = self.first
+        return FirstGap(place.file, place.line, row, column, infinite)
 
     def finish(self) -> Counts:
         """Raise the error for missing cells where they are not skipped; return the counts."""

@@ -1,0 +1,1 @@
+"""What is probably wrong with a file of truth and predictions, and which losses fit it."""
