@@ -131,7 +131,7 @@ def _spread(summary: Summary) -> tuple[int, int]:
 
 
 def _describe(summary: Summary, scale: Scale) -> Statistics:
-    if not summary.count:
+    if not summary.quantiles.count:  # no numbers, or none but NaN
         return Statistics(*[math.nan] * 7)
     low, high = summary.low, summary.high
     quantiles = summary.quantiles.at(LEVELS, low, high)

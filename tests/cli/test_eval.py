@@ -722,3 +722,10 @@ def test_what_only_the_whole_input_tells_names_file_and_column(run: Run, write: 
     done = run("eval", "entropy", half)
     assert (done.code, done.out) == (3, "")
     assert done.err == f"{half}: p: a distribution must sum to 1; p sums to 0.5\n"
+
+
+def test_gradients_beyond_float64_are_told_as_no_numbers(run: Run, write: Write) -> None:
+    path = write("y,p\n36,1e308\n22,1e308\n")
+    gradient = run("eval", "explained_variance", path, "--json").result["gradient"]
+    assert gradient["mean"] == gradient["p50"] == "NaN"
+    assert gradient["nonfinite"] == 2
