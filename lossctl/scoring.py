@@ -9,14 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from lossctl.batch import Batch, Place, Text
 from lossctl.errors import InputError
-from lossctl.losses.blocks import in_blocks
 from lossctl.losses.bound import MIXED_SIGNS, reduce_outputs
 from lossctl.losses.clipping import moved
 from lossctl.losses.domain import LOGIT, REAL, UNIT
@@ -98,11 +96,8 @@ class Scores(NamedTuple):
     marks: Marks = NO_MARKS
 
 
-def score(task: Task, batch: Batch, *, eager: bool = False) -> Scores:
-    """Return losses, slopes and weights of a batch, or raise InputError with the row.
-
-    ``eager``: the slopes are wanted for sure.
-    """
+def score(task: Task, batch: Batch) -> Scores:
+    """Return losses, slopes and weights of a batch, or raise InputError with the row."""
     batch, ignored = _without(batch, _ignored(task, batch))
     batch, dropped = _without(batch, _dropped(task, batch))
     loss = task.bound.loss
@@ -122,8 +117,7 @@ def score(task: Task, batch: Batch, *, eager: bool = False) -> Scores:
     if shares and y is not None and len(task.columns.y) > 1:
         _check_sums(task, batch, y.astype(np.float64, copy=False), task.columns.y)
     weight = _weights(task, batch, y)
-    kernel = partial(loss.kernel, **task.bound.params)
-    value, slope = in_blocks(kernel, y, pred, eager=eager)
+    value, slope = loss.kernel(y, pred, **task.bound.params)
     value, slope = reduce_outputs(task.form, value, slope, outputs_sum=task.rules.outputs_sum)
     touched = Touched(_clipped(task, pred), normalized, ignored + dropped, uneven)
     return Scores(batch, value, slope, weight, touched, y, pred, marks)

@@ -179,7 +179,6 @@ def summarise_groups(
     widest = max((len(task.columns.pred) for task in tasks.values()), default=1)
     step = max(1, SLICE // max(1, widest))
     group = 0
-    eager = plan.summaries or plan.worst > 0
 
     def add(index: int, group: int, piece: Scores) -> None:
         key = (index, group)
@@ -193,7 +192,7 @@ def summarise_groups(
         whole = edges[group] >= stop
         scores = {}
         for index, task in tasks.items():
-            scores[index] = score(task, rows, eager=eager)
+            scores[index] = score(task, rows)
             if whole:  # the losses are summed while they are near in the cache
                 add(index, group, scores[index])
         slopes = {index: cache(found.slope) for index, found in scores.items()}
@@ -204,7 +203,7 @@ def summarise_groups(
             if not whole:
                 pieces = {
                     # what was touched is counted, and left out, in the group's own rows
-                    index: score(task, batch.part(first, end), eager=eager)
+                    index: score(task, batch.part(first, end))
                     if scores[index].touched != NOTHING
                     else _piece(scores[index], slopes[index], first - start, end - start)
                     for index, task in tasks.items()

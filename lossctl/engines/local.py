@@ -44,11 +44,12 @@ def run(
     from concurrent.futures import ThreadPoolExecutor  # a small input does without
 
     # Twice as many parse as there are processors: one hands over to polars while another waits for
-    # the interpreter. Half as many work on what was parsed: numpy steps are short, and threads that
-    # hand over the interpreter at each cost more than they gain. The digits depend on neither.
+    # the interpreter. What was parsed is worked on by no more than there are, since numpy's steps
+    # are short, and handing over the interpreter at each costs more than it gains. The digits
+    # depend on neither.
     workers = 2 * threads
     pool = ThreadPoolExecutor(workers)
-    numeric = ThreadPoolExecutor(max(1, threads // 2))
+    numeric = ThreadPoolExecutor(threads)
     working: deque[Future[Result]] = deque()
     try:
         for batch in _batches(table, pool, workers, placed):

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-Found = tuple[Floats, Callable[[], Floats]]
-Part = Callable[[Any, Floats], Found]
+Part = Callable[[NDArray[Any], Floats], tuple[Floats, Callable[[], Floats]]]
 
 BLOCK = 1 << 14  # numbers of each array: 128 KB
 
@@ -49,38 +48,6 @@ def by_blocks(part: Part, y: NDArray[Any], yhat: Floats) -> tuple[Floats, Callab
         return s
 
     return value, slope
-
-
-def in_blocks(part: Part, y: NDArray[Any] | None, yhat: Floats, *, eager: bool) -> Found:
-    """Return what a kernel makes of rows, found in short blocks that stay in the cache.
-
-    ``eager``: the slopes are wanted too, and found with the losses; else each block is computed
-    anew when they are asked for.
-    """
-    step = max(1, BLOCK // (yhat.shape[-1] if yhat.ndim > 1 else 1))
-    if len(yhat) <= step:
-        return part(y, yhat)
-    blocks = [slice(start, start + step) for start in range(0, len(yhat), step)]
-
-    def found(rows: slice) -> Found:
-        return part(None if y is None else y[rows], yhat[rows])
-
-    value = slopes = np.empty(0)
-    for rows in blocks:
-        some, slope = found(rows)
-        if not len(value):
-            value = np.empty((len(yhat), *some.shape[1:]))
-        value[rows] = some
-        if eager:
-            own = slope()
-            if not len(slopes):
-                slopes = np.empty((len(yhat), *own.shape[1:]))
-            slopes[rows] = own
-
-    def later() -> Floats:
-        return np.concatenate([found(rows)[1]() for rows in blocks])
-
-    return value, (lambda: slopes) if eager else later
 
 
 def apart(
