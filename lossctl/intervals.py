@@ -210,9 +210,8 @@ def _spread(tasks: Sequence[Task], part: Part, margin: Margin) -> Spread | NoInt
     for task, loss in zip(tasks, losses, strict=True):
         curve = curve_of(task.bound.loss.aggregate, loss.over(weight))
         if curve is None:
-            zero = not loss.mantissa
-            why = "a root of 0 has no slope" if zero else "the value is beyond float64"
-            return NoInterval(why, 0.0 if zero else None)
+            why = "the value is beyond float64" if loss.mantissa else "a root of 0 has no slope"
+            return NoInterval(why, None if any(loss.mantissa for loss in losses) else 0.0)
         curves.append(curve)
     factors = _factors([value for value, _ in curves], margin)
     slopes = [factor * slope for factor, (_, slope) in zip(factors, curves, strict=True)]

@@ -275,3 +275,14 @@ def test_a_report_carries_the_line_that_determines_it(run: Run) -> None:
     assert "seed=12345" in fields
     assert fields[-1].startswith("lossctl=")
     assert " " not in signature
+
+
+@pytest.mark.parametrize(("old", "new", "difference"), [("a", "b", 2.0), ("b", "a", -2.0)])
+def test_a_root_of_0_has_a_difference_without_an_interval(
+    old: str, new: str, difference: float, run: Run, tmp_path: Path
+) -> None:
+    file = tmp_path / "preds.csv"
+    file.write_text("y,a,b\n1,1,3\n2,2,0\n3,3,5\n")
+    outcome = run("compare", "rmse", file, "-p", old, "-p", new, "--allow", "floor", "--json")
+    found = compared(outcome)
+    assert (found["difference"], found["interval"]) == (difference, None)
