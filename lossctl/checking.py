@@ -73,7 +73,7 @@ def run_checks(
     """Return what came of every check; raises ConfigError for one that cannot be made."""
     together: dict[Hashable, list[CheckSpec]] = {}
     for check in config.checks:
-        switches = check.allow & {"skipped", "unmatched"}  # these change what is read
+        switches = check.allow & guards.LOOSENING  # these change what is read
         together.setdefault((check.reading, switches), []).append(check)
     runner = Runner(config.path, threads, watch)
     done = {made.name: made for group in together.values() for made in _run(runner, group)}
@@ -97,9 +97,9 @@ def _run(runner: Runner, checks: Sequence[CheckSpec]) -> list[Check]:
 def _stopped(runner: Runner, check: CheckSpec, error: InputError) -> Check:
     """Return a check for which nothing could be read: a guard saw it, or the input is invalid."""
     made = _empty(runner, check)
-    if not isinstance(error, guards.RAISED):
+    guard = guards.guard_of(error) if isinstance(error, guards.RAISED) else None
+    if guard is None or guard.name in check.allow & guards.LOOSENING:
         return made._replace(verdict=Verdict.ERROR, message=str(error))
-    guard = guards.guard_of(error)
     if guard.name in check.allow:
         return made._replace(notes=(guard.text,))
     return made._replace(verdict=Verdict.FAIL, message=_said(guard), guards=(guard,))

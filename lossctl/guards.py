@@ -48,6 +48,9 @@ _RAISED: dict[type[InputError], str] = {
     MissingCells: "skipped",
 }
 RAISED = tuple(_RAISED)
+# Off, these change what is read; what they still stop at, such as a key that is there twice, is an
+# error of the input.
+LOOSENING = frozenset({"skipped", "unmatched"})
 
 
 def allowed_guards(names: Iterable[str]) -> frozenset[str]:

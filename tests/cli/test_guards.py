@@ -152,3 +152,24 @@ def test_an_unknown_guard_is_told_with_the_known_ones(guard: str, run: Run) -> N
     assert outcome.code == 2
     assert one_line(outcome.err)
     assert "no-rows" in outcome.err
+
+
+def test_a_key_that_stands_twice_compares_nothing_and_does_not_pass(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    plain(tmp_path, "old.csv")
+    plain(tmp_path, "new.csv", 9.0)
+    with open("new.csv", "a") as file:
+        file.write("3,3.0,3.0\n")
+    gate = ("--no-worse-than", "1%", "--allow", "unmatched")
+    outcome = run("compare", "mse", "old.csv", "new.csv", "--key", "id", *gate)
+    assert outcome.code == 3
+    assert one_line(outcome.err)
+    Path("lossctl.toml").write_text(
+        "[[check]]\nloss='mse'\ndata='new.csv'\nbaseline='old.csv'\nkey='id'\n"
+        "no_worse_than='1%'\nallow=['unmatched']\n"
+    )
+    outcome = run("check")
+    assert outcome.code == 3
+    assert "more than once" in outcome.out
