@@ -228,9 +228,15 @@ def _check(look: Look, same: Sequence[Guard]) -> Check:
     who = look.task.bound.spec
     recorded = None if check.recorded is None else read_recorded(check.recorded)
     lines = []
+    stopped: list[InputError] = []
     seen = list(same) if place.pair is not None else []
     for group in groups_of(found, place.at):
-        line = _line(look, group, recorded)
+        try:
+            with in_files(look.data):
+                line = _line(look, group, recorded)
+        except guards.RAISED as error:  # of one group; the others are held
+            stopped.append(error)
+            continue
         lines.append(line)
         seen += guarded.broken(found, place.at, group, line.value, who)
         mismatch = found.parts.get(((place.pair, "truth"), group))
@@ -238,10 +244,14 @@ def _check(look: Look, same: Sequence[Guard]) -> Check:
         if recorded is not None:
             truth = hashes(found, place.at, group).truth
             seen += filter(None, [guards.recorded_truth(recorded.entry(*_of(look, group)), truth)])
+    if stopped and not lines:
+        raise stopped[0]
+    seen += (weightless := [guards.guard_of(error) for error in stopped])
+    notes = tuple(guard.text for guard in weightless if guard.name in check.allow)
     broken = tuple(dict.fromkeys(guard for guard in seen if guard.name not in check.allow))
     verdict = worst_of([*(line.gate.verdict for line in lines), *(Verdict.FAIL for _ in broken)])
     made = _empty(look.runner, check)._replace(
-        lines=tuple(lines), guards=broken, verdict=verdict, signature=_signature(look)
+        lines=tuple(lines), guards=broken, verdict=verdict, notes=notes, signature=_signature(look)
     )
     if verdict is Verdict.PASS:
         return made
@@ -316,7 +326,8 @@ def _blamed(look: Look, made: Check) -> tuple[Worst, ...]:
         for line in made.lines
         if line.gate.verdict is not Verdict.PASS
     }
-    groups = [group for group in groups_of(found, 0) if group in bad or not bad]
+    held = bad or {tuple((line.group or {}).values()) for line in made.lines}
+    groups = [group for group in groups_of(found, 0) if group in held]
     with in_files(look.data):
         rows = [
             row

@@ -27,6 +27,7 @@ from lossctl.version import VERSION
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
+    from lossctl.errors import InputError
     from lossctl.gates import Wanted
     from lossctl.options import Options
     from lossctl.passes import Found, Group, Watch
@@ -92,6 +93,7 @@ def compare_with(
         )
 
     comparisons: list[Comparison] = []
+    stopped: list[InputError] = []
     rows = skipped = nonfinite = 0
     notes: list[str] = []
     signature = ""
@@ -101,11 +103,23 @@ def compare_with(
         with in_files(data):
             for pair in pairs:
                 for group in groups_of(found, pair.candidate):
-                    made = comparison_of(found, pair, group, closely, settings.wanted)
+                    try:
+                        with in_files(data):
+                            made = comparison_of(found, pair, group, closely, settings.wanted)
+                    except guards.RAISED as error:  # of one group; the others are compared
+                        stopped.append(error)
+                        continue
                     comparisons.append(made)
                     who = f"{made.spec} of the candidate"
                     seen += guarded.broken(found, pair.candidate, group, made.candidate, who)
                     seen += filter(None, [_truth(found, pair, group)])
+        if not comparisons and stopped:
+            raise stopped[0]
+        for guard in map(guards.guard_of, stopped):
+            if guard.name in allow:
+                notes.append(guard.text)
+            else:
+                seen.append(guard)
         alpha = None if settings.wanted is None else settings.wanted.alpha
         seed = SEED if any(made.permutation for made in comparisons) else None
         run = run_of(options, found, counts, seed)._replace(alpha=alpha)

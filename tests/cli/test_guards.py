@@ -173,3 +173,26 @@ def test_a_key_that_stands_twice_compares_nothing_and_does_not_pass(
     outcome = run("check")
     assert outcome.code == 3
     assert "more than once" in outcome.out
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_a_group_of_no_weight_does_not_hide_the_others(
+    allowed: bool, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = [f"{y},{yhat},{yhat + 9},{i % 2},{'ab'[i % 2]}" for i, y, yhat in ROWS]
+    save(tmp_path, "preds.csv", "y,old,new,w,g", rows)
+    off = ["floor", "zero-weights"] if allowed else ["floor"]
+    arguments = ("-p", "old", "-p", "new", "-w", "w", "--by", "g", "--allow", ",".join(off))
+    outcome = run("compare", "mse", "preds.csv", *arguments, "--no-worse-than", "1%")
+    assert outcome.code == 1
+    assert "gate failed: mse [b]" in outcome.err
+    assert ("guard zero-weights" in outcome.err) is not allowed
+    Path("lossctl.toml").write_text(
+        "[[check]]\nloss='mse'\ndata='preds.csv'\ny='y'\npred='new'\nweight='w'\nby='g'\n"
+        f"max=1\nallow={off}\n"
+    )
+    outcome = run("check")
+    assert outcome.code == 1
+    assert "mse [b]" in outcome.out or not allowed
+    assert "preds.csv: w: all weights are zero in group a" in outcome.out + outcome.err
