@@ -13,6 +13,7 @@ import numpy as np
 
 from lossctl.losses.rows import times
 from lossctl.state import cells_of
+from lossctl.task import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -198,7 +199,7 @@ class SameTruth(NamedTuple):
         old, new = scores[self.baseline], scores[self.candidate]
         if old.y is None or new.y is None:
             return Mismatch()
-        other = old.y != new.y
+        other = _differ(self.tasks, old, new)
         rows = other if other.ndim == 1 else other.any(axis=1)
         if not rows.any():
             return Mismatch()
@@ -211,3 +212,34 @@ class SameTruth(NamedTuple):
             cells_of(self.tasks[0], old, index)[0],
             cells_of(self.tasks[1], new, index)[0],
         )
+
+
+def _differ(tasks: tuple[Task, Task], old: Scores, new: Scores) -> NDArray[np.bool_]:
+    """Return which rows have another truth; the columns of classes may be in another order."""
+    assert old.y is not None
+    assert new.y is not None
+    ours, theirs = (task.columns.classes for task in tasks)
+    if ours is None or theirs is None or ours == theirs:
+        return np.asarray(old.y != new.y)
+    if set(ours) == set(theirs):
+        if old.y.ndim > 1:
+            return np.asarray(old.y[:, [ours.index(name) for name in theirs]] != new.y)
+        return np.asarray(np.array([theirs.index(name) for name in ours])[old.y] != new.y)
+    if not all(task.labelled for task in tasks):
+        return np.asarray(old.y != new.y)
+    labels = [
+        scores.batch.texts[task.columns.y[0]]
+        for task, scores in zip(tasks, (old, new), strict=True)
+    ]
+    known: dict[str, int] = {}
+    codes = []
+    for text in labels:
+        numbers = [known.setdefault(_spelled(name), len(known)) for name in text.names]
+        codes.append(np.array(numbers, dtype=np.intp)[text.codes])
+    return np.asarray(codes[0] != codes[1])
+
+
+def _spelled(label: str) -> str:
+    """Return a label such that those that are the same number are the same."""
+    number = number_of(label)
+    return label if number is None else repr(number + 0.0)

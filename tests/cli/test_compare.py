@@ -286,3 +286,23 @@ def test_a_root_of_0_has_a_difference_without_an_interval(
     outcome = run("compare", "rmse", file, "-p", old, "-p", new, "--allow", "floor", "--json")
     found = compared(outcome)
     assert (found["difference"], found["interval"]) == (difference, None)
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "broken"),
+    [
+        ("p_dog,p_cat", ["cat,0.1,0.9", "dog,0.8,0.2", "cat,0.3,0.7"], False),  # another order
+        ("p_dog,p_cat", ["dog,0.1,0.9", "dog,0.8,0.2", "cat,0.3,0.7"], True),
+        ("p_lion,p_wolf", ["lion,0.9,0.1", "wolf,0.2,0.8", "lion,0.7,0.3"], True),  # no cat at all
+    ],
+)
+@pytest.mark.parametrize("loss", ["cce", "bce"])
+def test_truths_are_the_same_where_the_labels_are(
+    loss: str, header: str, rows: list[str], broken: bool, run: Run, tmp_path: Path
+) -> None:
+    old, new = tmp_path / "old.csv", tmp_path / "new.csv"
+    old.write_text("y,p_cat,p_dog\ncat,0.8,0.2\ndog,0.4,0.6\ncat,0.6,0.4\n")
+    new.write_text("\n".join([f"y,{header}", *rows, ""]))
+    outcome = run("compare", loss, old, new, "-p", "p_*", "--by-position", "--json")
+    guards = [guard["name"] for guard in valid(outcome.out, "comparison")["guards"]]
+    assert ("truth" in guards) is broken
