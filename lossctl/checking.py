@@ -138,7 +138,7 @@ def _pass(runner: Runner, checks: Sequence[CheckSpec]) -> list[Check]:
             options = _options(runner, check)
             by = select_all(header, options.by)
             texts = () if check.cluster is None else select_all(header, (check.cluster,))
-            keys = select_all(header, options.keys or _recorded_keys(check))
+            keys = select_all(header, _hashed_keys(check, options))
             where = (by, texts, keys)
             draft = drafts.setdefault(where, _Draft(len(drafts), *where, [], {}))
             places.append(draft.place(header, check, options))
@@ -156,12 +156,13 @@ def _pass(runner: Runner, checks: Sequence[CheckSpec]) -> list[Check]:
         ]
 
 
-def _recorded_keys(check: CheckSpec) -> tuple[str, ...]:
-    """Return the key columns that recorded hashes were made with."""
+def _hashed_keys(check: CheckSpec, options: Options) -> tuple[str, ...]:
+    """Return the key columns that go into the hashes: those of recorded hashes, to be like them."""
     if check.recorded is None:
-        return ()
+        return options.keys
     entries = read_recorded(check.recorded).entries
-    return next((entry.key for entry in entries if entry.key), ())
+    recorded = next((entry.key for entry in entries if entry.key), ())
+    return (options.keys or recorded) if recorded else ()
 
 
 class Look(NamedTuple):

@@ -301,3 +301,18 @@ def test_columns_go_with_init_only(run: Run) -> None:
 def test_progress_and_threads_do_not_change_the_report(check: Callable[..., Outcome]) -> None:
     one, two = (json.loads(check(FOUR, "--json", "--threads", n).out) for n in ("1", "2"))
     assert one == two
+
+
+def test_a_truth_that_is_matched_by_key_is_held_against_a_report_without_one(
+    check: Callable[..., Outcome], run: Run, folder: Path
+) -> None:
+    (folder / "preds.csv").write_text("id,y,yhat\n1,1,1.5\n2,2,2.5\n3,4,3\n")
+    (folder / "truth.csv").write_text("id,y\n3,4\n1,1\n2,2\n")
+    (folder / "base.json").write_text(run("eval", "mse", folder / "preds.csv", "--json").out)
+    text = (
+        "[[check]]\nloss='mse'\ndata='preds.csv'\ntruth='truth.csv'\nkey='id'\n"
+        "baseline='base.json'\nno_worse_than=0\n"
+    )
+    assert check(text).code == 0
+    (folder / "truth.csv").write_text("id,y\n3,4\n1,2\n2,2\n")
+    assert "guard truth" in check(text).out
