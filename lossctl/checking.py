@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from lossctl.options import Options
     from lossctl.passes import Found, Group, Watch
     from lossctl.probe import Probe
-    from lossctl.recorded import Recorded
+    from lossctl.recorded import Entry, Recorded
     from lossctl.report import Worst
     from lossctl.sources.columns import Header
     from lossctl.sources.table import Counts
@@ -243,8 +243,11 @@ def _check(look: Look, same: Sequence[Guard]) -> Check:
         mismatch = found.parts.get(((place.pair, "truth"), group))
         seen += filter(None, [None if mismatch is None else guards.truths(mismatch)])
         if recorded is not None:
-            truth = hashes(found, place.at, group).truth
-            seen += filter(None, [guards.recorded_truth(recorded.entry(*_of(look, group)), truth)])
+            now = hashes(found, place.at, group)
+            seen += filter(None, [guards.recorded_rows(_entry(look, recorded, group), now)])
+    if recorded is not None:
+        lost = recorded.lost(who, [_of(look, group)[1] for group in groups_of(found, place.at)])
+        seen += filter(None, [guards.lost_groups(lost)])
     if stopped and not lines:
         raise stopped[0]
     seen += (weightless := [guards.guard_of(error) for error in stopped])
@@ -275,6 +278,16 @@ def _of(look: Look, group: Group) -> tuple[str, Mapping[str, str] | None, tuple[
     return look.task.bound.spec, named, look.task.columns.pred
 
 
+def _entry(look: Look, recorded: Recorded, group: Group) -> Entry:
+    """Return what is recorded of a group, or raise InputError where it was made in another way."""
+    entry = recorded.entry(*_of(look, group))
+    weighted = look.task.columns.weight is not None
+    unlike = entry.unlike(look.task.rules.plain, weighted)
+    if unlike is not None:
+        raise recorded.error(f"the recorded {entry.spec} is no baseline: {unlike}")
+    return entry
+
+
 def _line(look: Look, group: Group, recorded: Recorded | None) -> Line:
     check, found, place = look.check, look.found, look.place
     state = found.states[place.at, group]
@@ -297,7 +310,7 @@ def _line(look: Look, group: Group, recorded: Recorded | None) -> Line:
         if wanted is not None:
             gates.append(gate_of(standing, wanted))
     elif recorded is not None:
-        baseline = recorded.entry(*_of(look, group)).value
+        baseline = _entry(look, recorded, group).value
         if wanted is not None:
             higher = look.task.bound.loss.higher_is_better
             gates.append(wanted.hold(value, baseline, higher, what))

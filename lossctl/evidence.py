@@ -99,13 +99,14 @@ def hash_probes(tasks: Sequence[Task], keys: Sequence[str]) -> dict[Hashable, Pr
 
 
 def hashes(found: Found, index: int, group: Group) -> Hashes:
-    """Return the hashes of the truth and of the predictions of a loss over a group."""
+    """Return the hashes of the truth, predictions and weights of a loss over a group."""
     from lossctl.report import Hashes
     from lossctl.signature import hashes_of
 
     probes = hashes_of(found.work.tasks[index], index, found.work.keys)
     made = {probe.what: str(found.parts[probe.key, group]) for probe in probes}
-    return Hashes(made.get("y"), made["pred"], found.work.keys or None)
+    keys = found.work.keys or None
+    return Hashes(made.get("y"), made["pred"], keys, made.get("weight"))
 
 
 def signature_of(found: Found, run: Run, at: Sequence[int] | None = None) -> str:

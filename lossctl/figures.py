@@ -62,6 +62,7 @@ def make_result(
             "ignored": state.touched.ignored,
         },
         batches=_batches(task, state),
+        rules=task.rules.plain,
         notes=notes,
     )
 

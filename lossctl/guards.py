@@ -21,12 +21,12 @@ from lossctl.tables import paths_of
 from lossctl.verdicts import Guard
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from lossctl.moves import Extremes, Mismatch
     from lossctl.options import Options
     from lossctl.recorded import Entry
-    from lossctl.report import Floor
+    from lossctl.report import Floor, Hashes
 
 GUARDS = {
     "no-rows": "there is nothing to score",
@@ -130,14 +130,25 @@ def truths(mismatch: Mismatch) -> Guard | None:
     )
 
 
-def recorded_truth(entry: Entry, truth: str | None) -> Guard | None:
-    """Look for a recorded value that was taken of another truth."""
-    if entry.truth is None or entry.truth == truth:
+def recorded_rows(entry: Entry, now: Hashes) -> Guard | None:
+    """Look for a recorded value that was taken of another truth, or of other weights."""
+    pairs = (("truth", entry.truth, now.truth), ("weights", entry.weight, now.weight))
+    for what, then, here in pairs:
+        if then != here:
+            text = f"the recorded {entry.spec} is of {'another ' if what == 'truth' else 'other '}"
+            return Guard("truth", f"{text}{what}: its hash is {then}, not {here}")
+    return None
+
+
+def lost_groups(lost: Sequence[Entry]) -> Guard | None:
+    """Look for groups of a recorded value of which no row is left."""
+    if not lost:
         return None
-    return Guard(
-        "truth",
-        f"the recorded {entry.spec} is of another truth: its hash is {entry.truth}, not {truth}",
-    )
+    shown = ", ".join(" ".join(label for _, label in sorted(entry.group)) for entry in lost[:5])
+    more = ", …" if len(lost) > 5 else ""
+    rows = "1 group" if len(lost) == 1 else f"{len(lost)} groups"
+    have = "has" if len(lost) == 1 else "have"
+    return Guard("truth", f"{rows} of the recorded {lost[0].spec} {have} no rows: {shown}{more}")
 
 
 def _cell(value: object) -> str:

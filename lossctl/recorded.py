@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, NoReturn
 
 from lossctl.errors import InputError
@@ -14,14 +14,31 @@ Group = frozenset[tuple[str, str]]
 
 
 class Entry(NamedTuple):
-    """A value of a report, the loss and the group it is of, and the columns it predicts with."""
+    """A value of a report, the loss and the group it is of, and what it was made of.
+
+    ``truth`` and ``weight`` are hashes, made with the columns ``key``; ``rules`` what was asked of
+    the rows.
+    """
 
     spec: str
     group: Group
     pred: tuple[str, ...]
     value: float
-    truth: str | None = None
-    key: tuple[str, ...] = ()
+    truth: str | None
+    weight: str | None
+    key: tuple[str, ...]
+    rules: Mapping[str, Any]
+
+    def unlike(self, rules: Mapping[str, Any], weighted: bool) -> str | None:
+        """Return how the value was made otherwise than is asked for now, None if it was not."""
+        for name, now in rules.items():
+            then = self.rules.get(name)
+            if then != now:
+                return f"{name} is {_shown(then)} there and {_shown(now)} here"
+        if (self.weight is not None) != weighted:
+            there, here = ("a weight", "none") if self.weight is not None else ("no weight", "one")
+            return f"rows have {there} there and {here} here"
+        return None
 
 
 class Recorded(NamedTuple):
@@ -50,14 +67,31 @@ class Recorded(NamedTuple):
         if len(found) > 1:
             found = [e for e in found if e.pred == pred]
         if not found:
-            known = dict.fromkeys(entry.spec for entry in self.entries)
-            raise self._error(f"holds no single value of {spec}{of}; it holds {', '.join(known)}")
+            known = ", ".join(dict.fromkeys(map(_named, self.entries)))
+            raise self.error(f"holds no single value of {spec}{of}; it holds {known}")
         if not math.isfinite(found[0].value):
-            raise self._error(f"the value of {spec}{of} is {found[0].value:g}: nothing to hold")
+            raise self.error(f"the value of {spec}{of} is {found[0].value:g}: nothing to hold")
         return found[0]
 
-    def _error(self, message: str) -> InputError:
+    def lost(self, spec: str, groups: Iterable[Mapping[str, str] | None]) -> list[Entry]:
+        """Return the entries of a loss by the same columns as some groups, but of none of them."""
+        wanted = {frozenset((group or {}).items()) for group in groups}
+        by = {frozenset(name for name, _ in group) for group in wanted}
+        same = (e for e in self.entries if e.spec == spec and e.group not in wanted)
+        return [e for e in same if frozenset(name for name, _ in e.group) in by]
+
+    def error(self, message: str) -> InputError:
+        """Return an error that names the report."""
         return InputError(message, file=self.file)
+
+
+def _shown(value: object) -> str:
+    return "not given" if value is None else str(value)
+
+
+def _named(entry: Entry) -> str:
+    labels = ", ".join(label for _, label in sorted(entry.group))
+    return f"{entry.spec} of {labels}" if labels else entry.spec
 
 
 def read_recorded(file: str) -> Recorded:
@@ -87,6 +121,14 @@ def _no_number(word: str) -> NoReturn:
 def _entry(result: Mapping[str, Any]) -> Entry:
     group = frozenset((str(name), str(label)) for name, label in (result["group"] or {}).items())
     pred = tuple(map(str, result["columns"]["pred"]))
-    hashes = result.get("hashes") or {}
-    key = tuple(map(str, hashes.get("key") or ()))
-    return Entry(str(result["spec"]), group, pred, float(result["value"]), hashes.get("truth"), key)
+    hashes, rules = result["hashes"], dict(result["rules"])
+    return Entry(
+        spec=str(result["spec"]),
+        group=group,
+        pred=pred,
+        value=float(result["value"]),
+        truth=hashes["truth"],
+        weight=hashes["weight"],
+        key=tuple(map(str, hashes["key"] or ())),
+        rules=rules,
+    )

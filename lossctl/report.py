@@ -63,11 +63,12 @@ class Floor(NamedTuple):
 
 
 class Hashes(NamedTuple):
-    """The hashes of the truth and of the predictions, with the key of each row if there is one."""
+    """The hashes of the truth, the predictions and the weights, with the key of each row if any."""
 
     truth: str | None
     pred: str
     key: tuple[str, ...] | None = None
+    weight: str | None = None
 
 
 class Skill(NamedTuple):
@@ -147,6 +148,7 @@ class Result(NamedTuple):
     interval: Interval | NoInterval | None = None
     floor: Skill | None = None
     hashes: Hashes | None = None
+    rules: Mapping[str, Any] | None = None
 
 
 class Elsewhere(NamedTuple):
@@ -301,6 +303,7 @@ def _result_dict(result: Result) -> dict[str, Any]:
         "batches": None if result.batches is None else jsonable(result.batches),
         "interval": _interval_dict(result.interval),
         "floor": None if result.floor is None else floor_dict(*result.floor),
+        "rules": None if result.rules is None else dict(result.rules),
         "hashes": None if result.hashes is None else jsonable(result.hashes._asdict()),
     }
 

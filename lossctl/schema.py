@@ -97,8 +97,27 @@ _FLOOR = {
 }
 _HASH = {"type": "string", "pattern": "^[0-9a-f]{16}$"}
 _HASHES = {
-    "description": "of the truth and of the predictions, each with the key; free of row order",
-    **_record({"truth": _nullable(_HASH), "pred": _HASH, "key": _nullable(NAMES)}),
+    "description": "of truth, predictions and weights, each with the key; free of row order",
+    **_record(
+        {
+            "truth": _nullable(_HASH),
+            "pred": _HASH,
+            "key": _nullable(NAMES),
+            "weight": _nullable(_HASH),
+        }
+    ),
+}
+_RULES = {
+    "description": "what was asked of the rows, as the options of these names have it",
+    **_record(
+        {
+            "outputs": {"enum": ["mean", "sum"]},
+            "positive": _nullable(_TEXT),
+            "ignore": _nullable(_TEXT),
+            "class_weight": _nullable({"type": "object", "additionalProperties": _NUMBER}),
+            "normalize": {"type": "boolean"},
+        }
+    ),
 }
 _RESULT = _record(
     {
@@ -142,6 +161,7 @@ _RESULT = _record(
         "batches": _nullable({"type": "array", "items": _NUMBER}),
         "interval": _nullable(_VALUE_INTERVAL),
         "floor": _nullable(_FLOOR),
+        "rules": _nullable(_RULES),
         "hashes": _nullable(_HASHES),
     }
 )

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -40,6 +40,17 @@ class Rules(NamedTuple):
     ignore: str | None = None
     class_weight: Mapping[str, float] = NO_WEIGHTS
     normalize: bool = False
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """The rules as JSON has them."""
+        return {
+            "outputs": "sum" if self.outputs_sum else "mean",
+            "positive": self.positive,
+            "ignore": self.ignore,
+            "class_weight": dict(sorted(self.class_weight.items())) or None,
+            "normalize": self.normalize,
+        }
 
 
 NO_RULES = Rules()

@@ -316,3 +316,69 @@ def test_a_truth_that_is_matched_by_key_is_held_against_a_report_without_one(
     assert check(text).code == 0
     (folder / "truth.csv").write_text("id,y\n3,4\n1,2\n2,2\n")
     assert "guard truth" in check(text).out
+
+
+MADE = "y,a,b,w,g\n" + "".join(
+    f"{i},{i + i % 3 / 4},{i - i % 2 / 4},{1 + i % 5},{'xyz'[i % 3]}\n" for i in range(30)
+)
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "says"),
+    [
+        ([], "weight = 'w'", "rows have no weight there and one here"),
+        (["-w", "w"], "", "rows have a weight there and none here"),
+        (["--outputs", "sum"], "outputs = 'mean'", "outputs is sum there and mean here"),
+        ([], "outputs = 'sum'", "outputs is mean there and sum here"),
+    ],
+)
+def test_a_recorded_value_that_was_made_in_another_way_is_refused(
+    then: list[str],
+    now: str,
+    says: str,
+    check: Callable[..., Outcome],
+    run: Run,
+    folder: Path,
+) -> None:
+    (folder / "made.csv").write_text(MADE)
+    columns = ("-y", "y,a", "-p", "a,b")
+    text = run("eval", "mse", "made.csv", *columns, *then, "--json").out
+    (folder / "base.json").write_text(text)
+    rule = "[[check]]\nname='made'\nloss='mse'\ndata='made.csv'\ny='y,a'\npred='a,b'\n"
+    outcome = check(f"{rule}baseline='base.json'\nno_worse_than='900%'\n{now}\n", "--json")
+    assert outcome.code == 3
+    made = checks_of(outcome)["made"]
+    assert made["verdict"] == "error"
+    assert made["message"] == f"base.json: the recorded mse is no baseline: {says}"
+
+
+def test_a_recorded_value_of_other_class_weights_is_refused(
+    check: Callable[..., Outcome], run: Run, folder: Path
+) -> None:
+    rows = "".join(f"{i % 2},{0.3 + i % 2 / 3 + i % 5 / 50}\n" for i in range(20))
+    (folder / "made.csv").write_text(f"label,prob\n{rows}")
+    (folder / "base.json").write_text(
+        run("eval", "bce", "made.csv", "--class-weight", "1=5", "--json").out
+    )
+    rule = "[[check]]\nname='made'\nloss='bce'\ndata='made.csv'\nbaseline='base.json'\n"
+    outcome = check(f"{rule}no_worse_than='900%'\n", "--json")
+    assert outcome.code == 3
+    assert "class_weight is {'1': 5.0} there" in checks_of(outcome)["made"]["message"]
+    same = check(f"{rule}no_worse_than=0\nclass_weight = {{ 1 = 5 }}\n")
+    assert same.code == 0, same.out
+
+
+def test_a_group_that_was_lost_is_missed(
+    check: Callable[..., Outcome], run: Run, folder: Path
+) -> None:
+    (folder / "made.csv").write_text(MADE)
+    text = run("eval", "mse", "made.csv", "-p", "a", "--by", "g", "--json").out
+    (folder / "base.json").write_text(text)
+    rows = [line for line in MADE.splitlines() if not line.endswith(",z")]
+    (folder / "made.csv").write_text("\n".join(rows) + "\n")
+    rule = "[[check]]\nname='made'\nloss='mse'\ndata='made.csv'\npred='a'\nby='g'\n"
+    rule += "baseline='base.json'\nno_worse_than='900%'\n"
+    outcome = check(rule)
+    assert outcome.code == 1
+    assert "guard truth: 1 group of the recorded mse has no rows: z" in outcome.out
+    assert check(f"{rule}allow=['truth']\n").code == 0
