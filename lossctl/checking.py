@@ -229,6 +229,7 @@ def _check(look: Look, same: Sequence[Guard]) -> Check:
     who = look.task.bound.spec
     recorded = None if check.recorded is None else read_recorded(check.recorded)
     lines = []
+    values: dict[Group, float] = {}
     stopped: list[InputError] = []
     seen = list(same) if place.pair is not None else []
     for group in groups_of(found, place.at):
@@ -239,12 +240,13 @@ def _check(look: Look, same: Sequence[Guard]) -> Check:
             stopped.append(error)
             continue
         lines.append(line)
-        seen += guarded.broken(found, place.at, group, line.value, who)
+        values[group] = line.value
         mismatch = found.parts.get(((place.pair, "truth"), group))
         seen += filter(None, [None if mismatch is None else guards.truths(mismatch)])
         if recorded is not None:
             now = hashes(found, place.at, group)
             seen += filter(None, [guards.recorded_rows(_entry(look, recorded, group), now)])
+    seen += guarded.broken(found, place.at, values, who)
     if recorded is not None:
         lost = recorded.lost(who, [_of(look, group)[1] for group in groups_of(found, place.at)])
         seen += filter(None, [guards.lost_groups(lost)])

@@ -102,6 +102,7 @@ def compare_with(
         rows, skipped, nonfinite = counts
         with in_files(data):
             for pair in pairs:
+                values: dict[Group, float] = {}
                 for group in groups_of(found, pair.candidate):
                     try:
                         with in_files(data):
@@ -110,9 +111,10 @@ def compare_with(
                         stopped.append(error)
                         continue
                     comparisons.append(made)
-                    who = f"{made.spec} of the candidate"
-                    seen += guarded.broken(found, pair.candidate, group, made.candidate, who)
+                    values[group] = made.candidate
                     seen += filter(None, [_truth(found, pair, group)])
+                who = f"{found.work.tasks[pair.candidate].bound.spec} of the candidate"
+                seen += guarded.broken(found, pair.candidate, values, who)
         if not comparisons and stopped:
             raise stopped[0]
         for guard in map(guards.guard_of, stopped):

@@ -1,20 +1,26 @@
-"""What guards look at in a pass: of each loss that is to be trusted, and what they then say."""
+"""What guards look at in a pass: of each loss that is to be trusted, and what they then say.
+
+A model that has collapsed, or is worse than a constant, is seen over all rows together: a constant
+fits a group of a row or two exactly, and a group where the prediction never changes is common.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import reduce
+from operator import add
+from typing import TYPE_CHECKING, Any
 
 from lossctl import guards
+from lossctl.figures import whole_outcome
 from lossctl.floor import floor_of
 from lossctl.floor import probe_of as constant_probe
 from lossctl.moves import Extremes, Reach
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Sequence
+    from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 
     from lossctl.passes import Found, Group
     from lossctl.probe import Probe
-    from lossctl.report import Floor
     from lossctl.task import Task
     from lossctl.verdicts import Guard
 
@@ -32,22 +38,35 @@ def _reach(task: Task) -> Hashable:
     return ("reach", task.columns.pred, task.rules.normalize, task.rows_key)
 
 
-def floor_found(found: Found, index: int, group: Group) -> Floor | None:
-    """Return the floor of a loss over a group, None where there is none."""
+def broken(found: Found, index: int, values: Mapping[Group, float], who: str) -> Iterator[Guard]:
+    """Yield the guards that a loss breaks, given its values over the groups."""
+    for group, value in values.items():
+        yield from filter(
+            None, [guards.finite(value, f"{who} [{', '.join(group)}]" if group else who)]
+        )
+    reach = _together(found, _reach(found.work.tasks[index]), values)
+    yield from filter(None, [guards.constant(reach or Extremes(), who)])
+    yield from _worse(found, index, values, who)
+
+
+def _worse(found: Found, index: int, values: Mapping[Group, float], who: str) -> Iterator[Guard]:
+    """Yield the guard against a value over all rows that the best constant beats."""
     task = found.work.tasks[index]
     probe = constant_probe(task, index)
-    part = None if probe is None else found.parts.get((probe.key, group))
-    return None if part is None else floor_of(task, part)
-
-
-def broken(found: Found, index: int, group: Group, value: float, who: str) -> Iterator[Guard]:
-    """Yield the guards that a loss breaks over a group."""
-    task = found.work.tasks[index]
-    where = f"{who} [{', '.join(group)}]" if group else who
+    part = None if probe is None else _together(found, probe.key, values)
+    floor = None if part is None else floor_of(task, part)
+    if floor is None:
+        return
+    if len(values) == 1:
+        (value,) = values.values()
+    else:
+        states = [found.states[index, group] for group in values]
+        value = whole_outcome(task, reduce(add, states)).value
     higher = task.bound.loss.higher_is_better
-    seen = (
-        guards.constant(found.parts.get((_reach(task), group), Extremes()), where),
-        guards.finite(value, where),
-        guards.worse_than_constant(value, floor_found(found, index, group), higher, where),
-    )
-    yield from filter(None, seen)
+    yield from filter(None, [guards.worse_than_constant(value, floor, higher, who)])
+
+
+def _together(found: Found, key: Hashable, groups: Iterable[Group]) -> Any:
+    """Return what a probe found in some groups, merged; None where it found nothing."""
+    parts = [found.parts[key, group] for group in groups if (key, group) in found.parts]
+    return reduce(add, parts) if parts else None

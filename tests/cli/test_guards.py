@@ -196,3 +196,50 @@ def test_a_group_of_no_weight_does_not_hide_the_others(
     assert outcome.code == 1
     assert "mse [b]" in outcome.out or not allowed
     assert "preds.csv: w: all weights are zero in group a" in outcome.out + outcome.err
+
+
+def grouped(loss: str) -> str:
+    """Return a config with a line that everything holds."""
+    line = "min=-1e9" if loss == "r2" else "max=1e9"
+    return f"[[check]]\nloss='{loss}'\ndata='preds.csv'\ny='y'\npred='yhat'\nby='g'\n{line}\n"
+
+
+@pytest.mark.parametrize("loss", ["mse", "rmse", "mae", "max_error", "msle"])
+def test_a_group_of_a_row_or_two_is_no_accident(
+    loss: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The best constant of one row is its y, and two predictions may well be equal."""
+    monkeypatch.chdir(tmp_path)
+    rows = [f"{y},{yhat},{yhat + 0.01 * i},a" for i, y, yhat in ROWS]
+    save(tmp_path, "preds.csv", "y,old,yhat,g", [*rows, "2,1.9,2.01,b", "3,3,3,c", "3.5,3,3,c"])
+    pair = ("-y", "y", "-p", "old", "-p", "yhat", "--by", "g")
+    if loss != "max_error":
+        outcome = run("compare", loss, "preds.csv", *pair, "--margin", "9")
+        assert "guard" not in outcome.err
+    Path("lossctl.toml").write_text(grouped(loss))
+    outcome = run("check")
+    assert outcome.code == 0, outcome.out
+
+
+@pytest.mark.parametrize("loss", ["mse", "rmse", "mae", "max_error", "r2", "poisson"])
+@pytest.mark.parametrize(
+    ("guard", "yhat"), [("floor", lambda y: 90.0 + y), ("constant", lambda _: 3.0)]
+)
+def test_groups_do_not_hide_an_accident_of_all_rows(
+    loss: str,
+    guard: str,
+    yhat: Callable[[float], float],
+    run: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = [f"{y},{yhat(y)},{'abc'[i % 3]}" for i, y, _ in ROWS]
+    save(tmp_path, "preds.csv", "y,yhat,g", rows)
+    said = []
+    for config in (grouped(loss), grouped(loss).replace("by='g'\n", "")):
+        Path("lossctl.toml").write_text(config)
+        outcome = run("check")
+        assert outcome.code == 1
+        said.append(outcome.out.partition(f"guard {guard}: ")[2].splitlines()[0])
+    assert said[0] == said[1] != ""
