@@ -14,6 +14,7 @@ from lossctl.config_keys import KEYS
 from lossctl.fitting import Fit
 from lossctl.options import Options
 from lossctl.renderers.look import printable
+from lossctl.verdicts import Guard
 
 ROOM = Decimal("1.05")  # a line is drawn so far above the value
 HEAD = """\
@@ -27,7 +28,8 @@ class Measured(NamedTuple):
     """What a fit comes to now.
 
     ``values`` are by loss; ``groups``, by the labels of a group, those of the first loss.
-    ``margin`` is how much worse than the rival ``paired`` may be, in percent.
+    ``margin`` is how much worse than the rival ``paired`` may be, in percent. ``broken`` are the
+    guards that a loss breaks now.
     """
 
     fit: Fit
@@ -35,6 +37,7 @@ class Measured(NamedTuple):
     groups: Mapping[str, float]
     paired: str | None = None
     margin: Decimal | None = None
+    broken: Mapping[str, tuple[Guard, ...]] = {}
 
 
 class _Line(NamedTuple):
@@ -86,7 +89,8 @@ def _checks(found: Measured, by: Sequence[str], options: Options) -> Iterator[st
         if math.isfinite(value):
             seen = f"it was {value:.6g}, and this is 5 % more, rounded up"
             gate = _Line("max", line_above(value), f"above it the check fails; {seen}")
-            yield _check(f"{loss} of {fit.pred}", loss, [*columns, gate])
+            lines = [*columns, gate, *_broken(found, loss)]
+            yield _check(f"{loss} of {fit.pred}", loss, lines)
     loss = fit.losses[0]
     if found.groups and all(map(math.isfinite, found.groups.values())):
         group, value = max(found.groups.items(), key=lambda item: item[1])
@@ -94,6 +98,7 @@ def _checks(found: Measured, by: Sequence[str], options: Options) -> Iterator[st
         gates = [
             _Line("max", line_above(value), f"no group may be above it; {seen}"),
             _Line("by", _list(by), "rows with the same label in it are a group"),
+            *_broken(found, loss),
         ]
         yield _check(f"{loss} of {fit.pred} by {', '.join(by)}", loss, [*columns, *gates])
     if found.margin is not None and found.paired is not None and fit.rival is not None:
@@ -101,9 +106,19 @@ def _checks(found: Measured, by: Sequence[str], options: Options) -> Iterator[st
         gates = [
             _Line("baseline_pred", quoted(fit.rival), "another prediction of the same rows"),
             _Line("no_worse_than", quoted(f"{found.margin:f}%"), rule),
+            *_broken(found, found.paired),
         ]
         name = f"{found.paired} of {fit.pred} beside {fit.rival}"
         yield _check(name, found.paired, [*columns, *gates])
+
+
+def _broken(found: Measured, loss: str) -> Iterator[_Line]:
+    """Yield the line that would let the check pass, as a comment: it is not switched off unseen."""
+    guards = found.broken.get(loss, ())
+    if guards:
+        why = "; ".join(guard.text for guard in guards)
+        names = _list([guard.name for guard in guards])
+        yield _Line("# allow", names, f"the check fails now: {why}")
 
 
 def _check(name: str, loss: str, lines: Sequence[_Line]) -> str:

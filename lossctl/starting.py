@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from lossctl import guarded
 from lossctl.binding import make_task
 from lossctl.config_file import NAME
 from lossctl.config_text import Measured, config_text
@@ -25,9 +26,12 @@ from lossctl.sources.columns import select
 from lossctl.tables import in_files
 
 if TYPE_CHECKING:
-    from lossctl.probe import Probes
+    from collections.abc import Hashable
+
+    from lossctl.probe import Probe
     from lossctl.scoring import Scores
     from lossctl.sources.columns import Header
+    from lossctl.verdicts import Guard
 
 NOTHING = ExactSum()
 GROUPS = 20  # more are not written as a check, unless they were asked for
@@ -36,11 +40,12 @@ SPREAD = 2.0  # standard errors that a margin leaves: above the 1.7 of a one-sid
 
 
 class Start(NamedTuple):
-    """A config that was written: where, its text, and how many checks it has."""
+    """A config that was written: where, its text, how many checks, and the guards they break."""
 
     path: str
     text: str
     checks: int
+    guards: tuple[Guard, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +108,7 @@ def start(data: str | Sequence[str], target: str = NAME, **options: Any) -> Star
     files = [data] if isinstance(data, str) else data
     if os.path.lexists(target):
         raise _exists(target)
-    text, checks = starting_text(files, make_options(**options), os.path.dirname(target))
+    text, checks, broken = starting_text(files, make_options(**options), os.path.dirname(target))
     try:
         with open(target, "x", encoding="utf-8", newline="\n") as file:
             file.write(text)
@@ -112,15 +117,17 @@ def start(data: str | Sequence[str], target: str = NAME, **options: Any) -> Star
     except (OSError, ValueError) as error:  # a path with a NUL in it is a ValueError
         why = error.strerror if isinstance(error, OSError) else "that is no path"
         raise OutputError(f"{target}: cannot be written: {why}") from None
-    return Start(target, text, checks)
+    return Start(target, text, checks, broken)
 
 
 def _exists(target: str) -> UsageError:
     return UsageError(f"{target} exists, and is left as it is; write elsewhere with -o")
 
 
-def starting_text(data: Sequence[str], options: Options, folder: str = "") -> tuple[str, int]:
-    """Return the text of a config in a folder for some files, and how many checks it has."""
+def starting_text(
+    data: Sequence[str], options: Options, folder: str = ""
+) -> tuple[str, int, tuple[Guard, ...]]:
+    """Return the text of a config in a folder for some files, how many checks, and their guards."""
     for file in data:
         if file == "-":
             raise UsageError("name a file: a config cannot name standard input")
@@ -130,7 +137,10 @@ def starting_text(data: Sequence[str], options: Options, folder: str = "") -> tu
     fits = fits_of(first, options)
     by = tuple(options.by) or group_of(first, fits)
     measured, declined = _all_measured(data, options, fits, by)
-    return config_text([_seen_from(folder, file) for file in data], options, by, measured, declined)
+    paths = [_seen_from(folder, file) for file in data]
+    text, checks = config_text(paths, options, by, measured, declined)
+    broken = [guard for found in measured for each in found.broken.values() for guard in each]
+    return text, checks, tuple(broken)
 
 
 def _all_measured(
@@ -185,11 +195,15 @@ def _measured(data: Sequence[str], options: Options, fit: Fit, by: tuple[str, ..
     means = [at for at, spec in enumerate(specs) if spec.bound.loss.aggregate == "mean"]
     paired = fit.rival is not None and bool(means)
     rivals = [specs[means[0]]._replace(pred=fit.rival)] if paired else []
-    probes: Probes = {"apart": Difference(means[0], len(specs))} if paired else {}
 
     def works(header: Header) -> list[Work]:
         tasks = tuple(make_task(spec, header, options) for spec in (*specs, *rivals))
         groups = tuple(name for selector in by for name in select(header, selector).names)
+        probes: dict[Hashable, Probe] = {}
+        for at in range(len(specs)):
+            probes.update(guarded.probes_of(tasks, at))
+        if paired:
+            probes["apart"] = Difference(means[0], len(specs))
         grouped = [Work(tasks[:1], by=groups)] if groups else []
         return [Work(tasks, probes=probes), *grouped]
 
@@ -206,6 +220,11 @@ def _measured(data: Sequence[str], options: Options, fit: Fit, by: tuple[str, ..
             for found in grouped
             for (at, group), state in found.states.items()
         }
+        broken = {
+            loss: tuple(guarded.broken(whole, at, {(): values[at]}, loss))
+            for at, loss in enumerate(fit.losses)
+            if math.isfinite(values[at])
+        }
     few = bool(options.by) or 2 <= len(groups) <= GROUPS
     return Measured(
         fit,
@@ -213,6 +232,7 @@ def _measured(data: Sequence[str], options: Options, fit: Fit, by: tuple[str, ..
         groups if few else {},
         fit.losses[means[0]] if paired else None,
         margin_reaching(whole.parts["apart", ()].reach, values[-1]) if paired else None,
+        broken,
     )
 
 

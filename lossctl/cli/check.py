@@ -26,7 +26,7 @@ def command(
         typer.Option(
             "--init",
             metavar="FILE",
-            help="Look at a file of predictions and write a config that it passes, to lossctl.toml "
+            help="Look at a file of predictions and write a config to begin with, to lossctl.toml "
             "or -o; nothing is replaced.",
         ),
     ] = None,
@@ -64,7 +64,9 @@ def command(
 
         columns = {"y": opt.once(y, "-y"), "pred": opt.once(pred, "-p")}
         begun = start(init, output or "lossctl.toml", weight=opt.once(weight, "-w"), **columns)
-        say(f"wrote {begun.path}: {begun.checks} checks")
+        for guard in begun.guards:
+            say(f"note: guard {guard.name} fails the check: {guard.text}")
+        say(f"wrote {begun.path}: {begun.checks} check{'' if begun.checks == 1 else 's'}")
         return
     for given, flag in ((y, "-y"), (pred, "-p"), (weight, "-w")):
         if given:

@@ -292,6 +292,26 @@ def test_init_writes_what_passes_and_replaces_nothing(run: Run) -> None:
     assert run("check", "-y", "y").code == 2
 
 
+@pytest.mark.parametrize(
+    ("yhat", "guard"), [(lambda y: 90.0 + y, "floor"), (lambda _: 3.0, "constant")]
+)
+def test_init_says_which_guard_fails_and_does_not_switch_it_off(
+    yhat: Callable[[float], float], guard: str, run: Run, folder: Path
+) -> None:
+    rows = "".join(f"{i % 7},{yhat(i % 7)}\n" for i in range(40))
+    (folder / "bad.csv").write_text(f"y,yhat\n{rows}")
+    begun = run("check", "--init", "bad.csv")
+    assert begun.code == 0
+    *notes, wrote = begun.err.splitlines(True)
+    assert all(map(one_line, [*notes, wrote]))
+    assert any(note.startswith(f"note: guard {guard} fails the check: ") for note in notes)
+    config = folder / "lossctl.toml"
+    outcome = run("check")
+    assert (outcome.code, f"guard {guard}:" in outcome.out) == (1, True)
+    config.write_text(config.read_text().replace("# allow = ", "allow = "))
+    assert run("check").code == 0
+
+
 def test_columns_go_with_init_only(run: Run) -> None:
     outcome = run("check", "-p", "yhat")
     assert (outcome.code, one_line(outcome.err)) == (2, True)
