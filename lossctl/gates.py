@@ -128,17 +128,18 @@ def judge(wanted: Wanted, evidence: Evidence | None, difference: float, allowed:
         text = f"{what}: too few rows to say more"
         return Gate(wanted.rule, Verdict.INCONCLUSIVE, text, wanted.alpha)
     sure = 1.0 - wanted.alpha
-    # A superiority of 0 has to be one: the same predictions are not better.
+    # What a relative margin allows is as uncertain as the difference: the texts give θ, which
+    # holds both. A superiority of 0 has to be one: the same predictions are not better.
     passes = evidence.high < 0.0 if wanted.better else evidence.high <= 0.0
     if passes:
-        text = f"{what}; with {sure:.0%} confidence at most {allowed + evidence.high:.6g}"
+        text = f"{what}; with {sure:.0%} confidence within it by {abs(evidence.high):.6g} or more"
         return Gate(wanted.rule, Verdict.PASS, text, wanted.alpha, evidence.high)
     if evidence.low > 0.0 or (wanted.better and evidence.low == evidence.high == 0.0):
-        text = f"{what}; with {sure:.0%} confidence at least {allowed + evidence.low:.6g}"
+        text = f"{what}; with {sure:.0%} confidence beyond it by {evidence.low:.6g} or more"
         return Gate(wanted.rule, Verdict.FAIL, text, wanted.alpha, evidence.low)
     text = (
-        f"{what}; with {sure:.0%} confidence between {allowed + evidence.low:.6g} and"
-        f" {allowed + evidence.high:.6g}"
+        f"{what}; with {sure:.0%} confidence from {abs(evidence.low):.6g} within it to"
+        f" {evidence.high:.6g} beyond it"
     )
     more = evidence.rows_to_decide
     return Gate(wanted.rule, Verdict.INCONCLUSIVE, text, wanted.alpha, evidence.high, more)

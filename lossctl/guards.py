@@ -81,7 +81,7 @@ def loosened(options: Options, allow: frozenset[str]) -> Options:
 def guard_of(error: InputError) -> Guard:
     """Return the guard that an error of reading or scoring breaks."""
     name = next(name for kind, name in _RAISED.items() if isinstance(error, kind))
-    return Guard(name, str(error))
+    return Guard(name, str(error).removesuffix("."))
 
 
 def same_file(baseline: Any, candidate: Any) -> Iterator[Guard]:

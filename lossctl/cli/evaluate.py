@@ -118,6 +118,9 @@ def command(
     from lossctl.losses.spec import parse_specs
     from lossctl.options import make_options
 
+    for flag, line in (("--max", maximum), ("--min", minimum)):
+        if line is not None and line != line:
+            raise UsageError(f"{flag} must be a number, got nan: nothing could hold it")
     lines = Lines(maximum, minimum)
     if lines.drawn and len({spec.bound.spec for spec in parse_specs(losses)}) > 1:
         raise UsageError("--max and --min are for one loss; name one")
