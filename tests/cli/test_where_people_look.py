@@ -92,7 +92,9 @@ def read_commands(text: str) -> list[tuple[str, dict[str, str], str]]:
     for line in re.split(r"\r\n|\r|\n", text):
         if not line.strip().startswith("::"):
             continue
-        level, properties, data = re.fullmatch(r"::(\w+) (.*?)::(.*)", line).groups()  # type: ignore[union-attr]
+        command = re.fullmatch(r"::(\w+) (.*?)::(.*)", line)
+        assert command, line
+        level, properties, data = command.groups()
         pairs = dict(part.split("=", 1) for part in properties.split(","))
         found.append((level, {k: _decoded(v) for k, v in pairs.items()}, _decoded(data)))
     return found

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -301,11 +304,11 @@ def test_truth_among_the_predictions() -> None:
         (lambda y: -y, "y is about"),
     ],
 )
-def test_predictions_in_another_unit(made: object, advice: str) -> None:
+def test_predictions_in_another_unit(made: Callable[[Any], Any], advice: str) -> None:
     table = regression()
     y = np.abs(table["y"]) + 1.0
     near = np.abs(y + np.random.default_rng(5).normal(0.0, 1.0, 400)) + 1e-3
-    findings = found(changed(table, y=y, yhat=made(near)), y="y", pred="yhat")  # type: ignore[operator]
+    findings = found(changed(table, y=y, yhat=made(near)), y="y", pred="yhat")
     assert set(findings) == {"unit"}
     assert advice in findings["unit"].advice
     assert findings["unit"].evidence["mse_after"] < findings["unit"].evidence["mse"] / 9
