@@ -44,6 +44,11 @@ def diagnose(
             return _unclear(files, columns)
         given = tuple(name for key in keys for name in select(header, key).names)
         texts = [name for name in columns.pred if seen[name].cells and seen[name].numbers is None]
+        meant = (*columns.pred, *_quantities(columns, seen))
+        stray = next((name for name in meant if seen[name].strays), None)
+        if stray is not None:
+            finding = _stray(seen[stray], cells[stray])
+            return Diagnosis(files, _named(columns), None, 0, 0, 0, (finding,))
         if texts:
             return _no_numbers(files, columns, texts, seen)
         found = given or _auto_keys(columns, seen, small=table.small)
@@ -110,6 +115,29 @@ def _unclear(files: tuple[str, ...], unclear: Unclear) -> Diagnosis:
 def _doctor(files: tuple[str, ...], y: str, pred: str) -> str:
     named = [] if files == (STDIN_NAME,) else [f if f != STDIN_NAME else "-" for f in files]
     return shlex.join(["lossctl", "doctor", *named, "-y", y, "-p", pred])
+
+
+def _quantities(columns: Columns, seen: Mapping[str, Look]) -> tuple[str, ...]:
+    """Return the columns of the truth that are not labels."""
+    if len(columns.pred) > 1 and len(columns.y) == 1:
+        return ()
+    return tuple(name for name in columns.y if not seen[name].text_labels)
+
+
+def _stray(look: Look, column: Sequence[str]) -> Finding:
+    """Return the finding that a few cells of a column of numbers are none."""
+    strays = look.strays
+    row = column.index(strays[0]) + 1
+    verb = "is no number" if len(strays) == 1 else "are no numbers"
+    first = "" if len(strays) == 1 else "the first "
+    return Finding(
+        "stray",
+        "error",
+        f"{len(strays)} of the first {len(look.cells)} cells of {look.name} {verb}:"
+        f" {first}'{strays[0]}' in row {row}",
+        {"column": look.name, "strays": len(strays), "cells": len(look.cells), "row": row},
+        "mend what writes it; a cell that is left empty can be skipped: --missing skip",
+    )
 
 
 def _no_numbers(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from lossctl.sources.numbers import TRUTHS, is_missing, to_numbers
+from lossctl.sources.numbers import TRUTHS, is_missing, is_number, to_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,6 +33,20 @@ class Look(NamedTuple):
     def kinds(self) -> int:
         """How many distinct cells there are."""
         return len(set(self.cells))
+
+    @property
+    def strays(self) -> tuple[str, ...]:
+        """The cells that are no numbers, where most are."""
+        if self.numbers is not None:
+            return ()
+        found = tuple(cell for cell in self.cells if not is_number(cell))
+        return found if 2 * len(found) < len(self.cells) else ()
+
+    @property
+    def text_labels(self) -> bool:
+        """Whether it holds text for labels, of which some may be whole numbers."""
+        numbers, _ = to_numbers([cell for cell in self.cells if is_number(cell)])
+        return self.labels and bool((numbers == np.round(numbers)).all())
 
     @property
     def whole(self) -> bool:

@@ -110,6 +110,34 @@ def test_truth_and_prediction_swapped() -> None:
     assert findings["swapped"].advice == "lossctl doctor -y y -p p"
 
 
+@pytest.mark.parametrize("column", ["y", "yhat"])
+@pytest.mark.parametrize("size", [5, 400])
+@pytest.mark.parametrize(("at", "words"), [((3,), "is no number: 'n.a.'"), ((1, 3), "are no")])
+def test_a_few_cells_that_are_no_numbers(
+    column: str, size: int, at: tuple[int, ...], words: str
+) -> None:
+    """One of them does not make the column text, and the columns are not swapped for it."""
+    table = {name: [f"{x}" for x in cells[:size]] for name, cells in regression().items()}
+    for row in at:
+        table[column][row] = "n.a."
+    findings = found(table, y="y", pred="yhat")
+    assert set(findings) == {"stray"}
+    stray = findings["stray"]
+    assert words in stray.text
+    assert stray.evidence == {
+        "column": column,
+        "strays": len(at),
+        "cells": size,
+        "row": at[0] + 1,
+    }
+
+
+def test_labels_of_which_most_are_numbers_are_labels() -> None:
+    table = binary()
+    y = [str(int(x)) for x in table["y"]]
+    assert "stray" not in found({**table, "y": ["other", *y[1:]]}, y="y", pred="p")
+
+
 @pytest.mark.parametrize("lag", [-1, 1])
 @pytest.mark.parametrize("kind", ["regression", "binary", "logits", "text", "classes", "percent"])
 def test_a_column_that_slipped_by_a_row(kind: str, lag: int) -> None:
