@@ -36,11 +36,11 @@ class Look(NamedTuple):
 
     @property
     def strays(self) -> tuple[str, ...]:
-        """The cells that are no numbers, where most are."""
+        """The cells that are no numbers, where at least half are."""
         if self.numbers is not None:
             return ()
         found = tuple(cell for cell in self.cells if not is_number(cell))
-        return found if 2 * len(found) < len(self.cells) else ()
+        return found if 2 * len(found) <= len(self.cells) else ()
 
     @property
     def text_labels(self) -> bool:
