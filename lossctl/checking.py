@@ -284,7 +284,7 @@ def _entry(look: Look, recorded: Recorded, group: Group) -> Entry:
     """Return what is recorded of a group, or raise InputError where it was made in another way."""
     entry = recorded.entry(*_of(look, group))
     weighted = look.task.columns.weight is not None
-    unlike = entry.unlike(look.task.rules.plain, weighted)
+    unlike = entry.unlike(look.task.plain_rules, weighted)
     if unlike is not None:
         raise recorded.error(f"the recorded {entry.spec} is no baseline: {unlike}")
     return entry

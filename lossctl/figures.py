@@ -62,7 +62,7 @@ def make_result(
             "ignored": state.touched.ignored,
         },
         batches=_batches(task, state),
-        rules=task.rules.plain,
+        rules=task.plain_rules,
         notes=notes,
     )
 

@@ -111,7 +111,7 @@ _RULES = {
     "description": "what was asked of the rows, as the options of these names have it",
     **_record(
         {
-            "outputs": {"enum": ["mean", "sum"]},
+            "outputs": {"enum": ["mean", "sum", None]},
             "positive": _nullable(_TEXT),
             "ignore": _nullable(_TEXT),
             "class_weight": _nullable({"type": "object", "additionalProperties": _NUMBER}),

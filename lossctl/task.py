@@ -41,17 +41,6 @@ class Rules(NamedTuple):
     class_weight: Mapping[str, float] = NO_WEIGHTS
     normalize: bool = False
 
-    @property
-    def plain(self) -> dict[str, Any]:
-        """The rules as JSON has them."""
-        return {
-            "outputs": "sum" if self.outputs_sum else "mean",
-            "positive": self.positive,
-            "ignore": self.ignore,
-            "class_weight": dict(sorted(self.class_weight.items())) or None,
-            "normalize": self.normalize,
-        }
-
 
 NO_RULES = Rules()
 
@@ -99,6 +88,19 @@ class Task:
             ignore is not None and number_of(ignore) is None
         )
         return self.labelled or (self.binary and spelled)
+
+    @property
+    def plain_rules(self) -> dict[str, Any]:
+        """The rules as JSON has them; how outputs are reduced is None where there is one a row."""
+        rules = self.rules
+        several = self.form == "elementwise" and len(self.columns.pred) > 1
+        return {
+            "outputs": ("sum" if rules.outputs_sum else "mean") if several else None,
+            "positive": rules.positive,
+            "ignore": rules.ignore,
+            "class_weight": dict(sorted(rules.class_weight.items())) or None,
+            "normalize": rules.normalize,
+        }
 
     @property
     def rows_key(self) -> tuple[object, ...]:
