@@ -17,12 +17,14 @@ from lossctl.pairs import (
     Closely,
     Pair,
     gate_of,
+    mismatches,
     pair_of,
     probes_of,
     refuse_incomparable,
     standing_of,
+    weights_of,
 )
-from lossctl.passes import VALUE_ONLY, Work, find, groups_of
+from lossctl.passes import VALUE_ONLY, Work, find, groups_of, wants_of_works
 from lossctl.recorded import read_recorded
 from lossctl.sources.columns import select_all
 from lossctl.state import Plan
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
     from lossctl.recorded import Entry, Recorded
     from lossctl.report import Worst
     from lossctl.sources.columns import Header
-    from lossctl.sources.table import Counts
+    from lossctl.sources.table import Counts, Want
     from lossctl.task import Task
 
 LEVEL = 95.0  # percent, of the intervals that stand beside a verdict
@@ -131,6 +133,7 @@ def _options(runner: Runner, check: CheckSpec) -> Options:
 
 def _pass(runner: Runner, checks: Sequence[CheckSpec]) -> list[Check]:
     places: list[Place] = []
+    reads: list[tuple[Want, ...]] = []
 
     def make(header: Header) -> list[Work]:
         drafts: dict[Hashable, _Draft] = {}
@@ -140,8 +143,11 @@ def _pass(runner: Runner, checks: Sequence[CheckSpec]) -> list[Check]:
             texts = () if check.cluster is None else select_all(header, (check.cluster,))
             keys = select_all(header, _hashed_keys(check, options))
             where = (by, texts, keys)
-            draft = drafts.setdefault(where, _Draft(len(drafts), *where, [], {}))
+            draft = drafts.setdefault(where, _Draft(len(drafts), *where, [], {}, []))
             places.append(draft.place(header, check, options))
+            alone = _Draft(0, *where, [], {}, [])
+            alone.place(header, check, options)
+            reads.append(wants_of_works(header.names, [alone.work]))
         return [draft.work for draft in drafts.values()]
 
     reading = checks[0].reading
@@ -149,6 +155,13 @@ def _pass(runner: Runner, checks: Sequence[CheckSpec]) -> list[Check]:
     data = side_by_side(list(reading.baseline) or None, list(reading.data), options)
     same = tuple(guards.same_file(list(reading.baseline), list(reading.data)))
     found, counts = find(data, options, make, runner.watch)
+    if (counts.skipped or counts.nonfinite) and len(set(reads)) > 1:
+        # A row that one check lacks is not left out of the others: they are read by themselves.
+        apart: dict[Hashable, list[CheckSpec]] = {}
+        for check, read in zip(checks, reads, strict=True):
+            apart.setdefault(read, []).append(check)
+        made = {one.name: one for some in apart.values() for one in _run(runner, some)}
+        return [made[check.name] for check in checks]
     with in_files(data):
         return [
             _check(Look(runner, check, found[place.work], place, data, counts), same)
@@ -190,6 +203,7 @@ class _Draft(NamedTuple):
     keys: tuple[str, ...]
     tasks: list[Task]
     probes: dict[Hashable, Probe]
+    numbers: list[str]
 
     def place(self, header: Header, check: CheckSpec, options: Options) -> Place:
         """Add what a check needs, and return where it will be found."""
@@ -208,7 +222,9 @@ class _Draft(NamedTuple):
         assert place.pair is not None
         cluster = self.texts[0] if self.texts else None
         closely = Closely(LEVEL, cluster, rows=False)
-        self.probes.update(probes_of(self.tasks, place.pair, closely))
+        weights = weights_of(header, spec, options, task)
+        self.numbers.extend(weights)
+        self.probes.update(probes_of(self.tasks, place.pair, closely, weights))
         return place
 
     def _index(self, task: Task) -> int:
@@ -220,7 +236,8 @@ class _Draft(NamedTuple):
     def work(self) -> Work:
         """The work, when all checks are in it."""
         probes = {**hash_probes(self.tasks, self.keys), **self.probes}
-        return Work(tuple(self.tasks), self.by, VALUE_ONLY, probes, self.texts, (), self.keys)
+        tasks, numbers = tuple(self.tasks), tuple(self.numbers)
+        return Work(tasks, self.by, VALUE_ONLY, probes, self.texts, numbers, self.keys)
 
 
 def _check(look: Look, same: Sequence[Guard]) -> Check:
@@ -241,8 +258,8 @@ def _check(look: Look, same: Sequence[Guard]) -> Check:
             continue
         lines.append(line)
         values[group] = line.value
-        mismatch = found.parts.get(((place.pair, "truth"), group))
-        seen += filter(None, [None if mismatch is None else guards.truths(mismatch)])
+        if place.pair is not None:
+            seen += mismatches(found, place.pair, group)
         if recorded is not None:
             now = hashes(found, place.at, group)
             seen += filter(None, [guards.recorded_rows(_entry(look, recorded, group), now)])
@@ -254,6 +271,10 @@ def _check(look: Look, same: Sequence[Guard]) -> Check:
         raise stopped[0]
     seen += (weightless := [guards.guard_of(error) for error in stopped])
     notes = tuple(guard.text for guard in weightless if guard.name in check.allow)
+    left_out = look.counts.skipped + look.counts.nonfinite
+    if left_out:
+        rows = "1 row is" if left_out == 1 else f"{left_out} rows are"
+        notes += (f"{rows} left out for a missing or infinite cell",)
     broken = tuple(dict.fromkeys(guard for guard in seen if guard.name not in check.allow))
     verdict = worst_of([*(line.gate.verdict for line in lines), *(Verdict.FAIL for _ in broken)])
     made = _empty(look.runner, check)._replace(

@@ -14,11 +14,13 @@ from lossctl.pairs import (
     Closely,
     Pair,
     comparison_of,
+    mismatches,
     pair_of,
     probes_of,
     refuse_incomparable,
+    weights_of,
 )
-from lossctl.passes import Work, find, groups_of
+from lossctl.passes import VALUE_ONLY, Work, find, groups_of
 from lossctl.sources.columns import select_all
 from lossctl.tables import files_of, in_files, side_by_side
 from lossctl.verdicts import CompareReport
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from lossctl.probe import Probe
     from lossctl.sources.columns import Header
     from lossctl.task import Task
-    from lossctl.verdicts import Comparison, Guard
+    from lossctl.verdicts import Comparison
 
 
 class Settings(NamedTuple):
@@ -74,23 +76,23 @@ def compare_with(
 
     def make(header: Header) -> tuple[Work]:
         tasks: list[Task] = []
+        weights: list[tuple[str, ...]] = []
         for spec in specs:
             both = pair_of(spec, header, options, settings.baseline_pred)
             refuse_incomparable(both[1])
             if both[0].columns == both[1].columns:
                 raise UsageError("baseline and candidate are one column: name two, -p OLD -p NEW")
             tasks += both
+            weights.append(weights_of(header, spec, options, both[1]))
         probes: dict[Hashable, Probe] = dict(hash_probes(tasks, options.keys))
-        for pair in pairs:
-            probes.update(probes_of(tasks, pair, closely))
+        for pair, own in zip(pairs, weights, strict=True):
+            probes.update(probes_of(tasks, pair, closely, own))
             probes.update(guarded.probes_of(tasks, pair.candidate))
         by = select_all(header, options.by)
         texts = () if settings.cluster is None else select_all(header, (settings.cluster,))
-        return (
-            Work(
-                tuple(tasks), by, probes=probes, texts=texts, keys=select_all(header, options.keys)
-            ),
-        )
+        numbers = tuple(name for own in weights for name in own)
+        keys = select_all(header, options.keys)
+        return (Work(tuple(tasks), by, VALUE_ONLY, probes, texts, numbers, keys),)
 
     comparisons: list[Comparison] = []
     stopped: list[InputError] = []
@@ -112,7 +114,7 @@ def compare_with(
                         continue
                     comparisons.append(made)
                     values[group] = made.candidate
-                    seen += filter(None, [_truth(found, pair, group)])
+                    seen += mismatches(found, pair, group)
                 who = f"{found.work.tasks[pair.candidate].bound.spec} of the candidate"
                 seen += guarded.broken(found, pair.candidate, values, who)
         if not comparisons and stopped:
@@ -161,8 +163,3 @@ def _equal(found: Found, pairs: Sequence[Pair]) -> list[str]:
         )
     ]
     return [f"{spec}: baseline and candidate predict the same in every row" for spec in same]
-
-
-def _truth(found: Found, pair: Pair, group: Group) -> Guard | None:
-    mismatch = found.parts.get(((pair, "truth"), group))
-    return None if mismatch is None else guards.truths(mismatch)

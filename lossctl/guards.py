@@ -35,7 +35,7 @@ GUARDS = {
     "constant": "the predictions are the same in every row",
     "unmatched": "keys do not match one to one",
     "skipped": "rows lack a cell, and nobody asked to skip them",
-    "truth": "candidate and baseline have different truths",
+    "truth": "candidate and baseline have different truths, or weights",
     "not-finite": "a value is not finite",
     "floor": "the best constant prediction does better",
 }
@@ -116,8 +116,8 @@ def finite(value: float, who: str) -> Guard | None:
     return Guard("not-finite", f"the value of {who} is {value:g}")
 
 
-def truths(mismatch: Mismatch) -> Guard | None:
-    """Look for rows whose truth differs between baseline and candidate."""
+def truths(mismatch: Mismatch, what: str = "y") -> Guard | None:
+    """Look for rows whose truth, or weight, differs between baseline and candidate."""
     if not mismatch.rows:
         return None
     line, row = mismatch.line, mismatch.row
@@ -125,7 +125,7 @@ def truths(mismatch: Mismatch) -> Guard | None:
     rows = "1 row has" if mismatch.rows == 1 else f"{mismatch.rows} rows have"
     return Guard(
         "truth",
-        f"{rows} another y in the baseline than in the candidate, first {place}:"
+        f"{rows} another {what} in the baseline than in the candidate, first {place}:"
         f" {_cell(mismatch.baseline)} and {_cell(mismatch.candidate)}",
     )
 

@@ -16,10 +16,11 @@ from lossctl.state import cells_of
 from lossctl.task import number_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
+    from lossctl.batch import Batch
     from lossctl.scoring import Scores
     from lossctl.task import Task
 
@@ -165,7 +166,7 @@ class Reach(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """How many rows have another truth on either side, and the first of them."""
+    """How many rows have another truth, or weight, on either side, and the first of them."""
 
     rows: int = 0
     row: float = math.inf
@@ -187,6 +188,20 @@ class Mismatch:
         )
 
 
+class SameWeight(NamedTuple):
+    """The probe of two columns of weights, which are to be equal in every row of a loss."""
+
+    at: int
+    baseline: str
+    candidate: str
+
+    def look(self, scores: Sequence[Scores]) -> Mismatch:
+        """Return the rows whose weights differ."""
+        batch = scores[self.at].batch
+        old, new = batch.numbers(self.baseline), batch.numbers(self.candidate)
+        return _mismatch(np.asarray(old != new), batch, lambda at: (float(old[at]), float(new[at])))
+
+
 class SameTruth(NamedTuple):
     """The probe of the truths of a pair of losses, which are to be equal in every row."""
 
@@ -200,18 +215,24 @@ class SameTruth(NamedTuple):
         if old.y is None or new.y is None:
             return Mismatch()
         other = _differ(self.tasks, old, new)
-        rows = other if other.ndim == 1 else other.any(axis=1)
-        if not rows.any():
-            return Mismatch()
-        index = int(np.argmin(np.where(rows, new.batch.row_numbers(), np.iinfo(np.int64).max)))
-        return Mismatch(
-            int(np.count_nonzero(rows)),
-            new.batch.row(index),
-            new.batch.file,
-            new.batch.line(index),
-            cells_of(self.tasks[0], old, index)[0],
-            cells_of(self.tasks[1], new, index)[0],
+        rows = other if other.ndim == 1 else np.asarray(other.any(axis=1))
+        ours, theirs = self.tasks
+        return _mismatch(
+            rows,
+            new.batch,
+            lambda at: (cells_of(ours, old, at)[0], cells_of(theirs, new, at)[0]),
         )
+
+
+def _mismatch(
+    rows: NDArray[np.bool_], batch: Batch, cells: Callable[[int], tuple[object, object]]
+) -> Mismatch:
+    """Return how many rows differ, and the first of them."""
+    if not rows.any():
+        return Mismatch()
+    at = int(np.argmin(np.where(rows, batch.row_numbers(), np.iinfo(np.int64).max)))
+    count = int(np.count_nonzero(rows))
+    return Mismatch(count, batch.row(at), batch.file, batch.line(at), *cells(at))
 
 
 def _differ(tasks: tuple[Task, Task], old: Scores, new: Scores) -> NDArray[np.bool_]:

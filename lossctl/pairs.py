@@ -10,6 +10,7 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from lossctl import guards
 from lossctl.binding import make_task
 from lossctl.errors import UsageError
 from lossctl.figures import check_state, whole_outcome
@@ -18,14 +19,14 @@ from lossctl.gates import Evidence, judge
 from lossctl.intervals import Margin as Excess
 from lossctl.intervals import difference_of, theta_of
 from lossctl.kept import kept_of
-from lossctl.moves import Moving, SameTruth
+from lossctl.moves import Moving, SameTruth, SameWeight
 from lossctl.report import Interval, NoInterval
-from lossctl.sources.columns import has_truth
+from lossctl.sources.columns import has_truth, select
 from lossctl.variation import variation_of
 from lossctl.verdicts import Comparison, Flips, Moved, PairedT
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Hashable, Iterator, Sequence
 
     from lossctl.gates import Wanted
     from lossctl.intervals import Difference
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from lossctl.probe import Probe
     from lossctl.sources.columns import Header
     from lossctl.task import Task
-    from lossctl.verdicts import Gate
+    from lossctl.verdicts import Gate, Guard
 
 COMPARABLE = ("mean", "root", "exp", "ratio")
 
@@ -103,16 +104,46 @@ def pair_of(
     return replace(baseline, columns=columns), candidate
 
 
-def probes_of(tasks: Sequence[Task], pair: Pair, closely: Closely) -> dict[Hashable, Probe]:
-    """Return what is looked at of a pair, by keys that begin with the pair."""
+def weights_of(header: Header, spec: Spec, options: Options, candidate: Task) -> tuple[str, ...]:
+    """Return the columns of weights of baseline and candidate, where each has its own.
+
+    They are to be equal. Where the truth has weights, those of the others are not looked at.
+    """
+    selector = options.weight if spec.weight is None else spec.weight
+    own, truth = header.sides.get("baseline"), header.sides.get("truth")
+    weight = candidate.columns.weight
+    if selector is None or weight is None or own is None or not has_truth(own.header, selector):
+        return ()
+    if truth is not None and weight in truth.inner.values():
+        return ()
+    both = (*own.named(select(own.header, selector).names), weight)
+    return both if both[0] != weight else ()
+
+
+def probes_of(
+    tasks: Sequence[Task], pair: Pair, closely: Closely, weights: tuple[str, ...] = ()
+) -> dict[Hashable, Probe]:
+    """Return what is looked at of a pair, by keys that begin with the pair.
+
+    ``weights`` are those of ``weights_of``.
+    """
     both = (tasks[pair.baseline], tasks[pair.candidate])
     found: dict[Hashable, Probe] = {(pair, "spread"): variation_of(tasks, pair, closely.cluster)}
     if both[0].columns.y != both[1].columns.y:
         found[pair, "truth"] = SameTruth(*pair, both)
+    if weights:
+        found[pair, "weight"] = SameWeight(pair.candidate, *weights)
     if closely.rows:
         found[pair, "moves"] = Moving(*pair, both, closely.top)
         found[pair, "flips"] = kept_of(tasks, pair, closely.cluster)
     return found
+
+
+def mismatches(found: Found, pair: Pair, group: Group) -> Iterator[Guard]:
+    """Yield the guards against truths, or weights, that a pair of losses does not share."""
+    for what, name in (("truth", "y"), ("weight", "weight")):
+        mismatch = found.parts.get(((pair, what), group))
+        yield from filter(None, [None if mismatch is None else guards.truths(mismatch, name)])
 
 
 class Standing(NamedTuple):

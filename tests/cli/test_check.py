@@ -292,6 +292,25 @@ def test_init_writes_what_passes_and_replaces_nothing(run: Run) -> None:
     assert run("check", "-y", "y").code == 2
 
 
+@pytest.mark.parametrize("missing", ["missing='skip'", "allow=['skipped']"])
+def test_a_row_that_one_check_lacks_counts_for_the_others(
+    missing: str, run: Run, folder: Path
+) -> None:
+    """The row that b is bad at has no cell in a: b alone fails, and beside a it does too."""
+    (folder / "gaps.csv").write_text("y,a,b,c\n1,1.5,1,1.1\n2,,9,2.1\n3,3.2,3.1,3\n4,4.1,4.2,inf\n")
+    one = "[[check]]\nname='{0}'\nloss='{1}'\ndata='gaps.csv'\ny='y'\npred='{0}'\nmax=1\n" + missing
+    config = folder / "gaps.toml"
+    config.write_text("\n".join(one.format(pred, "mse") for pred in "abc"))
+    together = json.loads(run("check", str(config), "--json").out)["checks"]
+    for made in together:
+        config.write_text(one.format(made["name"], "mse"))
+        (alone,) = json.loads(run("check", str(config), "--json").out)["checks"]
+        assert {**alone, "place": None} == {**made, "place": None}
+    assert [made["verdict"] for made in together] == ["pass", "fail", "pass"]
+    assert [len(made["notes"]) for made in together] == [1, 0, 1]
+    assert together[0]["notes"] == ["1 row is left out for a missing or infinite cell"]
+
+
 @pytest.mark.parametrize(
     ("yhat", "guard"), [(lambda y: 90.0 + y, "floor"), (lambda _: 3.0, "constant")]
 )

@@ -198,6 +198,40 @@ def test_a_group_of_no_weight_does_not_hide_the_others(
     assert "preds.csv: w: all weights are zero in group a" in outcome.out + outcome.err
 
 
+@pytest.mark.parametrize("how", ["own", "same", "scaled", "truth", "one"])
+def test_a_candidate_does_not_choose_its_weights(
+    how: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Weights of 0 where the candidate is bad hide what it does there."""
+    monkeypatch.chdir(tmp_path)
+    weights = [1.0 + i % 2 for i, _, _ in ROWS]
+    own = {"own": [w * (i % 3 != 2) for i, w in enumerate(weights)], "scaled": [9.0] * 40}
+    save(
+        tmp_path,
+        "old.csv",
+        "id,y,yhat,v" if how == "one" else "id,y,yhat,w",
+        [f"{i},{y},{y + 0.5},{w}" for (i, y, _), w in zip(ROWS, weights, strict=True)],
+    )
+    new = own.get(how, [0.0, *weights[1:]] if how == "truth" else weights)
+    rows = [f"{i},{y},{yhat},{w}" for (i, y, yhat), w in zip(ROWS, new, strict=True)]
+    save(tmp_path, "new.csv", "id,y,yhat,w", rows)
+    rows = [f"{i},{y},{w}" for (i, y, _), w in zip(ROWS, weights, strict=True)]
+    save(tmp_path, "truth.csv", "id,y,w", rows)
+    third = ("--truth", "truth.csv") if how == "truth" else ()
+    outcome = run("compare", "mse", "old.csv", "new.csv", "--key", "id", "-w", "w", *third)
+    differ = how in ("own", "scaled")
+    assert outcome.code == int(differ), outcome.err
+    assert ("another weight in the baseline" in outcome.err) is differ
+    config = "[[check]]\nloss='mse'\ndata='new.csv'\nbaseline='old.csv'\nkey='id'\nweight='w'\n"
+    more = "truth='truth.csv'\n" if third else ""
+    Path("lossctl.toml").write_text(f"{config}{more}no_worse_than='1%'\n")
+    outcome = run("check")
+    assert ("guard truth" in outcome.out) is differ
+    if how == "own":
+        assert "13 rows have another weight" in outcome.out
+        assert "first new.csv:4: 1 and 0" in outcome.out
+
+
 def grouped(loss: str) -> str:
     """Return a config with a line that everything holds."""
     line = "min=-1e9" if loss == "r2" else "max=1e9"
