@@ -238,7 +238,7 @@ def _words(
     median: float,
 ) -> str:
     n = seen.rows
-    parts = [f"Half of the {count_text(n)} rows cost at most {median:.4g}"]
+    parts = [f"Half of the {count_text(n)} rows cost at most {median:.5g}"]
     if points:
         top = [
             f"the costliest {percent} % carry {share_text(carried(points, percent / 100))}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -52,7 +52,7 @@ def titled(axes: Axes, text: str) -> None:
 
 def rule(axes: Axes, theme: Theme, *, x: float | None = None, y: float | None = None) -> None:
     """Draw a thin line through all of a panel, below what it shows."""
-    style = {"color": theme.muted, "lw": 0.8, "zorder": 0.5}
+    style: dict[str, Any] = {"color": theme.muted, "lw": 0.8, "zorder": 0.5}
     if x is not None:
         axes.axvline(x, **style)
     if y is not None:
@@ -68,7 +68,7 @@ def bars(axes: Axes, bins: Bins, theme: Theme, *, sideways: bool = False) -> Non
         middle = edges[0]
         edges = np.array([middle, middle]) + np.array([-0.5, 0.5]) * (abs(middle) / 20.0 or 1.0)
     draw = axes.barh if sideways else axes.bar
-    thick = {"height" if sideways else "width": np.diff(edges) * 0.94}
+    thick: dict[str, Any] = {"height" if sideways else "width": np.diff(edges) * 0.94}
     middles = (edges[:-1] + edges[1:]) / 2.0
     draw(middles, bins.counts, **thick, color=theme.series[0], lw=0)
     plain(axes, xcount=sideways, ycount=not sideways)

@@ -27,9 +27,9 @@ def draw(
     made = sheet(picture, theme, size or SIZE, caption, _worst(picture))
     room = made.room.within(bottom=0.42, top=0.28)
     side = min(room.height, 0.42 * room.width)
-    left = room.within(left=0.6, right=side + 0.9)
+    left = room.within(left=0.6, right=side + 1.05)
     _losses(made.axes(left), picture, theme)
-    right = Box(room.left + room.width - side - 0.05, room.bottom, side, room.height)
+    right = Box(room.left + room.width - side - 0.2, room.bottom, side, room.height)
     if picture.lorenz:
         _lorenz(made.axes(right), picture, theme)
     else:
@@ -39,7 +39,7 @@ def draw(
 
 def _worst(picture: LossSpread) -> str:
     rows = [
-        f"{row.name} (ℓ = {row.loss:.4g}"
+        f"{row.name} (ℓ = {row.loss:.5g}"
         + (")" if row.share is None else f", {share_text(row.share)})")
         for row in picture.worst
     ]
@@ -69,7 +69,7 @@ def _losses(axes: Axes, picture: LossSpread, theme: Theme) -> None:
         right = at < (low + high) / 2
         axes.axvline(at, color=colour, lw=1.2, ls=style)
         axes.annotate(
-            f"{name} {number(float(f'{x:.4g}'))}",
+            f"{name} {number(float(f'{x:.5g}'))}",
             (at, top * (1.08 - 0.09 * row)),
             (4 if right else -4, 0),
             textcoords="offset points",
@@ -77,6 +77,7 @@ def _losses(axes: Axes, picture: LossSpread, theme: Theme) -> None:
             va="center",
             size=8,
             color=colour,
+            bbox={"facecolor": theme.paper, "edgecolor": "none", "pad": 1.0},
         )
 
 

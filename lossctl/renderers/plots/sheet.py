@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lossctl.renderers.look import printable
 from lossctl.version import VERSION
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
 EDGE = 0.16  # inches around everything
 TITLE, WORDS, CORNER = 10.5, 8.5, 7.0  # points
 LEADING = 1.32
-WIDE = 0.60  # of the height of letters: how wide one is on average, and a bold one
-BOLD = 0.67
+WIDE = 0.56  # of the height of letters: how wide one is on average, and a bold one
+BOLD = 0.64
+_GLUED = re.compile(r" (?=%)|(?<==) | (?==)|(?<=\d) (?=\d{3}\b)")
 
 
 class Box(NamedTuple):
@@ -64,7 +66,7 @@ class Sheet(NamedTuple):
             (box.left / width, box.bottom / height, box.width / width, box.height / height)
         )
 
-    def write(self, left: float, bottom: float, text: str, **style: object) -> None:
+    def write(self, left: float, bottom: float, text: str, **style: Any) -> None:
         """Write text at a place in inches."""
         width, height = self.figure.get_size_inches()
         self.figure.text(left / width, bottom / height, text, **style)
@@ -92,17 +94,16 @@ def sheet(
     )
     if words:
         bottom += 0.06
-        made.write(
-            EDGE, bottom, words, size=WORDS, color=theme.ink, va="bottom", linespacing=LEADING
-        )
+        made.write(EDGE, bottom, words, size=WORDS, va="bottom", linespacing=LEADING)
         bottom += lines(words) * WORDS * LEADING / 72
     return Sheet(figure, Box(EDGE, bottom + 0.08, room, top - bottom - 0.16))
 
 
 def wrapped(text: str, width: float, points: float, wide: float = WIDE) -> str:
-    """Return printable text in lines that are at most as wide, in inches."""
+    """Return printable text in lines that are at most as wide, in inches; numbers stay whole."""
     letters = max(8, int(width * 72 / (points * wide)))
-    return "\n".join(textwrap.wrap(printable(text), letters))
+    whole = _GLUED.sub("\N{NO-BREAK SPACE}", printable(text))
+    return "\n".join(textwrap.wrap(whole, letters))
 
 
 def lines(text: str) -> int:
