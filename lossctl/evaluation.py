@@ -40,12 +40,19 @@ def evaluate_with(data: Any, losses: str, options: Options, watch: Watch | None 
 
 def seen_with(data: Any, losses: str, options: Options, watch: Watch | None = None) -> Seen:
     """Return the report, and the pictures that suit each loss, from one pass."""
-    from lossctl.pictures.gather import pictures_of
+    from lossctl.pictures.gather import groups_picture, pictures_of
 
     options = options._replace(value_only=False)
     report, found = _evaluated(data, losses, options, watch, pictures=True)
-    places = range(len(found.work.tasks))
-    return Seen(report, tuple(pictures_of(found, index, report.files) for index in places))
+    results = iter(report.results)
+    pictures = []
+    for index in range(len(found.work.tasks)):
+        own = [next(results) for _ in groups_of(found, index)]
+        made = pictures_of(found, index, report.files)
+        if found.work.by:
+            made = (*made, groups_picture(found, index, own, report.files))
+        pictures.append(made)
+    return Seen(report, tuple(pictures))
 
 
 def _evaluated(
