@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lossctl.diagnosis.notes import notes_of
+from lossctl.errors import UsageError
 from lossctl.evidence import probes_of, with_evidence
 from lossctl.figures import make_result
 from lossctl.losses.spec import parse_specs
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from lossctl.options import Options
     from lossctl.passes import Found, Watch
+    from lossctl.pictures.gather import Taken
     from lossctl.pictures.records import Picture
     from lossctl.probe import Probe
     from lossctl.sources.table import Counts
@@ -53,6 +55,16 @@ def seen_with(data: Any, losses: str, options: Options, watch: Watch | None = No
             made = (*made, groups_picture(found, index, own, report.files))
         pictures.append(made)
     return Seen(report, tuple(pictures))
+
+
+def groups_with(data: Any, loss: str, options: Options, watch: Watch | None = None) -> Taken:
+    """Return the picture of the groups of one loss; the options name what makes them."""
+    from lossctl.pictures.gather import Taken, groups_picture
+
+    if len(parse_specs(loss)) != 1:
+        raise UsageError(f"plot groups draws one loss, got {len(parse_specs(loss))}")
+    report, found = _evaluated(data, loss, options, watch, pictures=False)
+    return Taken(groups_picture(found, 0, report.results, report.files), report.notes)
 
 
 def _evaluated(

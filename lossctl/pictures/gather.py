@@ -9,15 +9,17 @@ from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from lossctl.binding import make_task
 from lossctl.errors import UsageError
 from lossctl.figures import make_result, whole_outcome
 from lossctl.losses.spec import parse_specs
-from lossctl.passes import groups_of, states_of
+from lossctl.passes import Work, find, groups_of
 from lossctl.pictures.gradient import GradientSight, gradient_spread, no_gradient
 from lossctl.pictures.reliability import BINS, RateSight, has_rates, reliability
 from lossctl.pictures.residuals import ErrorSight, has_errors, residuals
 from lossctl.pictures.spread import LossSight, loss_spread
-from lossctl.state import Plan, State
+from lossctl.sources.columns import select_predicted
+from lossctl.state import State
 from lossctl.tables import files_of, in_files, sources_of
 from lossctl.values import ORDERED, Sums, value_of
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from lossctl.pictures.records import GroupValues, Picture
     from lossctl.probe import Probe
     from lossctl.report import Result
+    from lossctl.sources.columns import Header
     from lossctl.task import Task
 
 Kind = Literal["samples", "residuals", "calibration", "gradient"]
@@ -107,7 +110,7 @@ class Taken(NamedTuple):
 
 def take(
     data: Any,
-    loss: str,
+    loss: str | None,
     kind: Kind,
     options: Options,
     watch: Watch | None = None,
@@ -115,23 +118,32 @@ def take(
 ) -> Taken:
     """Return a picture of one loss over the data, from one pass that does no more than it needs.
 
-    Raises UsageError where the loss has none of that kind, and what reading raises.
+    Without a loss, probabilities are those of ``bce`` in one column and of ``cce`` in several.
+    Raises UsageError where the loss has no picture of that kind, and what reading raises.
     """
-    specs = parse_specs(loss)
-    if len(specs) != 1:
+    specs = parse_specs(loss) if loss is not None else ()
+    if loss is not None and len(specs) != 1:
         raise UsageError(f"plot {kind} draws one loss, got {len(specs)}")
     data = sources_of(data, options)
 
-    def probes(tasks: Sequence[Task], _: Sequence[str]) -> dict[Hashable, Probe]:
+    def make(header: Header) -> tuple[Work]:
+        (spec,) = specs or parse_specs(_likely(header, options))
+        tasks = (make_task(spec, header, options),)
         check_suits(tasks[0], kind)
-        return sights_of(tasks, (kind,), bins)
+        return (Work(tasks, probes=sights_of(tasks, (kind,), bins)),)
 
-    found, _ = states_of(data, specs, Plan(), options, watch, probes=probes)
+    again = any(spec.bound.loss.aggregate == "median" for spec in specs)
+    (found,), _ = find(data, options, make, watch, again=again)
     task = found.work.tasks[0]
     with in_files(data):
         result = make_result(task, found.states[0, ()], None, False, worst=0)
     (picture,) = pictures_of(found, 0, files_of(data))
     return Taken(picture, result.notes)
+
+
+def _likely(header: Header, options: Options) -> str:
+    several = options.pred is not None and len(select_predicted(header, options.pred).names) > 1
+    return "cce" if several else "bce"
 
 
 def check_suits(task: Task, kind: Kind) -> None:
