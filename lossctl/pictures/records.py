@@ -226,7 +226,40 @@ class LossCurves(Described):
     rows: tuple[Row, ...]
 
 
-Picture = LossSpread | Residuals | Reliability | GradientSpread | GroupValues | LossCurves
+@dataclass(frozen=True, slots=True)
+class Surface(Described):
+    """J over two weights: ``heights[j][i]`` at (x[i], y[j]), NaN where it has no value.
+
+    ``path`` goes from the weights at the start to those at the end; ``lowest`` is the place of the
+    lowest height.
+    """
+
+    names: tuple[str, str]
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    heights: tuple[tuple[float, ...], ...]
+    path: tuple[tuple[float, float], ...]
+    lowest: tuple[float, float]
+
+
+class Learning(NamedTuple):
+    """The losses of one fit, epoch by epoch; ``validation`` is None where no rows are held out."""
+
+    spec: str
+    training: tuple[float, ...]
+    validation: tuple[float, ...] | None
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class LearningCurves(Described):
+    """How the losses of some fits fell, a panel for each; ``steps`` is what an epoch is called."""
+
+    fits: tuple[Learning, ...]
+    steps: str
+
+
+Picture = LossSpread | Residuals | Reliability | GradientSpread | GroupValues | LossCurves | Surface | LearningCurves
 
 
 def row_name(row: int, file: str | None, line: int | None, files: Sequence[str]) -> str:

@@ -27,6 +27,8 @@ _MODULES = {
     "GradientSpread": "gradient",
     "GroupValues": "groups",
     "LossCurves": "curves",
+    "Surface": "surface",
+    "LearningCurves": "learning",
 }
 
 
