@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from lossctl.checks import GradCheck, Of
     from lossctl.diagnosis.records import Diagnosis
+    from lossctl.training.records import Fit
     from lossctl.verdicts import CompareReport
 
 
@@ -52,6 +53,10 @@ SAMPLES_ONLY = ("keep",)
 DOCTOR_NOT = (
     *("missing", "outputs", "class_weight", "ignore", "normalize"),
     *("truth", "by_position", "inner"),
+)
+FIT_NOT = (
+    *("y", "pred", "outputs", "normalize"),
+    *("truth", "key", "by_position", "inner"),
 )
 COMPARE_NOT = ("batch_size", "value_only", "ci_method", "floor")
 EVALUATE_ONLY = (
@@ -180,6 +185,34 @@ def doctor(
     chosen = make_options(y=y, pred=pred, weight=weight, **options)
     keys = (key,) if isinstance(key, (str, int)) else key or ()
     return diagnose(data, chosen, tuple(map(str, keys)))
+
+
+def fit(
+    data: Any,
+    loss: str,
+    target: str | int,
+    features: str | Sequence[str],
+    weight: str | None = None,
+    **options: Any,
+) -> Fit:
+    """Fit a model that predicts the column ``target`` from the columns ``features``.
+
+    ``features`` are selectors, or one of them: names, positions, lists with commas, globs. The
+    model starts from random weights and goes down the slope of ``loss``. How it is trained:
+    ``model`` (*linear* or *mlp*, with ``hidden`` units and an ``activation``), ``optimizer`` (*sgd*
+    with ``lr`` and ``batch_size``, or *lbfgs*), ``epochs``, ``tol``, ``l2``, ``standardize``, the
+    share ``validation`` of the rows that is held out, and ``seed``. Further options are those of
+    reading, as for ``evaluate``. Raises a ``LossctlError``.
+    """
+    from lossctl.training.fitting import Asked, fit_one
+    from lossctl.training.settings import Settings
+
+    training = {name: options.pop(name) for name in Settings._fields if name in options}
+    _refuse(options, EVALUATE_ONLY + SAMPLES_ONLY + FIT_NOT, "fit")
+    chosen = make_options(weight=weight, **options)
+    names = (features,) if isinstance(features, (str, int)) else tuple(features)
+    asked = Asked(str(target), tuple(map(str, names)), Settings(**training))
+    return fit_one(data, loss, chosen, asked)
 
 
 def list_losses() -> list[str]:

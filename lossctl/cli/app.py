@@ -67,6 +67,7 @@ COMMANDS = {
     "doctor": "doctor",
     "losses": "catalogue",
     "gradcheck": "gradcheck",
+    "fit": "fit",
     "plot": "plot",
     "selftest": "selftest",
     "schema": "schema",

@@ -3,7 +3,11 @@
 The rate is divided by ``CUT`` whenever the loss has not fallen by the tolerance for ``PATIENCE``
 epochs in a row, as scikit-learn's ``SGDRegressor(learning_rate="adaptive")`` does; the end is
 where it has become ``LEAST`` of what it was. So the steps shrink geometrically, which also leads to
-the lowest point of losses with kinks, where the slope does not fade.
+the lowest point of losses with kinks, where the slope does not fade. At each cut the weights become
+the mean of where they were in those epochs.
+
+Source of the mean: Polyak and Juditsky, "Acceleration of stochastic approximation by averaging"
+(1992).
 """
 
 from __future__ import annotations
@@ -16,7 +20,8 @@ import numpy as np
 
 from lossctl.errors import InputError
 from lossctl.training.chunks import Order, Room, in_windows, run_length, window_size
-from lossctl.training.objective import Goal, Seen, curve, seen
+from lossctl.training.links import SIGMOID, SOFTMAX
+from lossctl.training.objective import STEP, Goal, Seen, curve, seen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -28,8 +33,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-PATIENCE = 3  # epochs without progress before the rate is cut
-CUT = 5.0
+PATIENCE = 5  # epochs without progress before the rate is cut
+CUT = 3.0
 LEAST = 1e-6
 GROWN = 1e3  # a loss so many times that of the start has no way back
 ORDER_STREAM = 1  # random numbers that are not those of the weights
@@ -66,11 +71,14 @@ class Judge(NamedTuple):
     watch: Callable[[int, float], None] | None = None
 
 
+UNSEEN = Judge()
+
+
 def descend(
-    goal: Goal, data: Data, start: Floats, training: Training, judge: Judge = Judge()
+    goal: Goal, data: Data, start: Floats, training: Training, judge: Judge = UNSEEN
 ) -> Descent:
     """Go down from ``start``, or raise Diverged."""
-    theta = start.copy()
+    theta, trail, length = start.copy(), np.zeros(len(start)), 0
     guard = Guard.of(goal, data, start, training)
     rng = np.random.default_rng([training.seed, ORDER_STREAM])
     room = _Rooms(data, training.batch_size)
@@ -98,6 +106,8 @@ def descend(
                     if training.l2:
                         g -= rate * penalised * theta
                     theta += g
+                    trail += theta
+                    length += 1
                     total += found.loss
                     divisor += found.divisor
             loss = curve(goal.aggregate, total / divisor if divisor else math.nan)[0]
@@ -112,10 +122,14 @@ def descend(
             stale = stale + 1 if objective >= best - training.tol * abs(best) else 0
             best = min(best, objective)
             if stale >= PATIENCE:
+                # It circles around the lowest point: the middle of its trail is nearer.
+                theta[:] = trail / length
                 rate, stale = rate / CUT, 0
                 if rate < LEAST * training.lr:
                     ended = "tol"
                     break
+            if not stale:
+                trail[:], length = 0.0, 0
     validation = tuple(held) if judge.validate is not None else None
     return Descent(theta, tuple(losses), validation, tuple(rates), guard.start, ended, steps)
 
@@ -178,11 +192,12 @@ class Guard:
     the start is none.
     """
 
-    def __init__(self, goal: Goal, theta: Floats, start: float, signed: bool) -> None:
+    def __init__(self, goal: Goal, theta: Floats, start: float, advice: str) -> None:
         self._goal = goal
         self._theta = theta
+        self._advice = advice
         self.start = start
-        self._least = max(abs(start), 1.0 if signed else 0.0)
+        self._least = max(abs(start), 1.0 if goal.signed else 0.0)
         self.limit = GROWN * self._least
         self._moved = False
 
@@ -193,14 +208,15 @@ class Guard:
         room = Room(data.features, window.size).fill(window, data.shift)
         loss = divisor = 0.0
         with np.errstate(all="ignore"):
-            for x, y, weight in _batches(room, training.batch_size):
+            for x, y, weight in _batches(room, max(STEP, training.batch_size)):
                 found = seen(goal, theta, x, y, weight)
                 loss += found.loss
                 divisor += found.divisor
         start = curve(goal.aggregate, loss / divisor)[0] if divisor else 0.0
+        advice = advice_for(goal, data)
         if not math.isfinite(start):
-            raise diverged(start, 0)
-        return cls(goal, theta, start, goal.signed)
+            raise diverged(goal, start, "with the first weights", advice)
+        return cls(goal, theta, start, advice)
 
     def check(
         self, value: float, step: int, x: Floats, y: NDArray[np.float64], weight: Floats | None
@@ -211,7 +227,7 @@ class Guard:
             at_start = abs(curve(self._goal.aggregate, before.mean)[0])
             if value <= GROWN * max(at_start, self._least):
                 return
-        raise diverged(value, step)
+        raise diverged(self._goal, value, f"at step {step}", self._advice)
 
     def feel(self, gradient: Floats) -> None:
         """Take note of a gradient that is not 0."""
@@ -221,24 +237,29 @@ class Guard:
     def settle(self, loss: float, epoch: int, theta: Floats) -> None:
         """Raise where an epoch has ended nowhere."""
         if not (math.isfinite(loss) and np.isfinite(theta).all()):
-            raise diverged(loss, epoch, "epoch")
+            raise diverged(self._goal, loss, f"at the end of epoch {epoch}", self._advice)
         if not self._moved and loss:
-            raise no_slope()
+            raise no_slope(self._goal)
 
 
-def diverged(value: float, step: int, unit: str = "step") -> Diverged:
+def advice_for(goal: Goal, data: Data) -> str:
+    """Return what to do about a loss without bounds."""
+    found = "Use a lower --lr" + ("" if data.shift is not None else ", or --standardize")
+    if goal.link in (SIGMOID, SOFTMAX):
+        return f"{found}; where a probability rounds to 0 or 1, a loss of logits is finite still"
+    return found
+
+
+def diverged(goal: Goal, value: float, where: str, advice: str) -> Diverged:
     """Return the error for a loss without bounds."""
     return Diverged(
-        f"the training diverges: the loss is {value:.6g} at {unit} {step}."
-        " Use a lower --lr or --standardize; a loss of probabilities that is infinite has a form"
-        " that takes logits: LOSS_with_logits."
+        f"{goal.name}: the training diverges: the loss is {value:.6g} {where}. {advice}."
     )
 
 
-def no_slope() -> InputError:
+def no_slope(goal: Goal) -> InputError:
     """Return the error for a gradient that is 0 wherever it was looked at."""
+    other = "cce_with_logits" if goal.shape.outputs > 1 else "bce_with_logits or hinge"
     return InputError(
-        "the slope is 0 in every row: there is no way down."
-        " Use a loss with a slope: bce_with_logits or hinge for two classes, cce_with_logits for"
-        " more."
+        f"{goal.name}: its slope is 0 in every row: there is no way down. Use {other}."
     )

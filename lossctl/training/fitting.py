@@ -12,12 +12,11 @@ import numpy as np
 from lossctl.engines.local import run
 from lossctl.errors import UsageError
 from lossctl.losses.spec import parse_specs
-from lossctl.passes import identities
 from lossctl.sources.table import Want
 from lossctl.tables import files_of, header_of, in_files, open_table, prepare, rereadable
 from lossctl.task import same_label
 from lossctl.training.chunks import WINDOW, Shift, in_windows
-from lossctl.training.descent import Data, Descent, Judge, descend, diverged
+from lossctl.training.descent import Data, Descent, Judge, advice_for, descend, diverged
 from lossctl.training.judging import Predictor, exact_value
 from lossctl.training.models import Shape, drawn, matrices
 from lossctl.training.objective import Goal
@@ -126,7 +125,7 @@ def _fit(
         ready = predictor(found.theta)
         value = _value(problem, ready, rows.training())
         if not math.isfinite(value):
-            raise diverged(value, len(found.losses), "epoch")
+            raise diverged(goal, value, "at the end", advice_for(goal, data))
         held = _value(problem, ready, rows.validation()) if seen.validation else None
     model = _model(problem, shape, ready, scaling if training.standardize else None)
     fit = Fit(
@@ -243,9 +242,7 @@ def _unscaled(shape: Shape, theta: Floats, scaling: Scaling | None) -> list[Floa
     return [first, *rest]
 
 
-def _model(
-    problem: Problem, shape: Shape, predictor: Predictor, scaling: Scaling | None
-) -> Model:
+def _model(problem: Problem, shape: Shape, predictor: Predictor, scaling: Scaling | None) -> Model:
     task = problem.task
     layers = tuple(
         Layer(tuple(map(tuple, layer[:, :-1].tolist())), tuple(layer[:, -1].tolist()))
@@ -266,20 +263,18 @@ def _model(
     )
 
 
-def _notes(
-    problem: Problem, shape: Shape, found: Descent, training: Training
-) -> tuple[str, ...]:
+def _notes(problem: Problem, shape: Shape, found: Descent, training: Training) -> tuple[str, ...]:
     notes = []
     name = problem.task.bound.spec
-    bent = kinked(problem.task.bound) or (shape.hidden and shape.activation == "relu")
-    if training.optimizer == "lbfgs" and bent:
+    relu = shape.hidden and shape.activation == "relu"
+    if training.optimizer == "lbfgs" and (relu or kinked(problem.task.bound)):
         notes.append(
             f"{name}: lbfgs takes slopes for smooth, and here they jump: it may have stopped short"
             " of the lowest value. --optimizer sgd does not."
         )
     if found.ended == "epochs":
         notes.append(
-            f"{name}: the loss was still falling after {training.epochs} epochs; --epochs allows"
+            f"{name}: {training.epochs} epochs were up before the loss had settled; --epochs allows"
             " more"
         )
     return tuple(notes)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-STEP = 1 << 13  # rows that go through all layers at a time: they stay in the cache
+STEP = 1 << 15  # rows that go through a layer at a time: few steps, and near in the cache
 SLICE = 1 << 16
 
 
@@ -55,7 +55,7 @@ class Predictor(NamedTuple):
                 for layer in self.layers[:-1]:
                     before = _affine(layer, inputs)
                     relu = self.activation == "relu"
-                    inputs = np.maximum(before, 0.0) if relu else np.tanh(before)
+                    inputs = list(np.maximum(before, 0.0) if relu else np.tanh(before))
                 o = _affine(self.layers[-1], inputs)
                 found[:, part] = self.link.forward(o[0] if len(o) == 1 else o)
         return found

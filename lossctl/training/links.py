@@ -34,17 +34,20 @@ class Link(NamedTuple):
 
 def _sigmoid(o: Floats) -> Floats:
     t = np.exp(-np.abs(o))
-    return np.where(o >= 0.0, 1.0, t) / (1.0 + t)
+    p: Floats = np.where(o >= 0.0, 1.0, t) / (1.0 + t)
+    return p
 
 
 def _softmax(o: Floats) -> Floats:
     powers = np.exp(o - o.max(axis=0))
-    return powers / powers.sum(axis=0)
+    p: Floats = powers / powers.sum(axis=0)
+    return p
 
 
 def _log_softmax(o: Floats) -> Floats:
     z = o - o.max(axis=0)
-    return z - np.log(np.exp(z).sum(axis=0))
+    found: Floats = z - np.log(np.exp(z).sum(axis=0))
+    return found
 
 
 IDENTITY = Link("identity", lambda o: o, lambda slope, _, __: slope)

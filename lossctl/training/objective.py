@@ -32,6 +32,7 @@ STEP = 1 << 12  # rows that pass at a time through what is no mini-batch: they s
 class Goal(NamedTuple):
     """A loss with all that decides its number, the link before it, and the model before that."""
 
+    name: str
     kernel: Kernel
     params: dict[str, Any]
     aggregate: Aggregate
@@ -45,7 +46,16 @@ class Goal(NamedTuple):
         """Bind them. The kernel is the bare one: whoever calls it ignores errors all around."""
         loss = task.bound.loss
         kernel = inspect.unwrap(loss.kernel)
-        return cls(kernel, dict(task.bound.params), loss.aggregate, loss.per, loss.signed, link, shape)
+        return cls(
+            task.bound.spec,
+            kernel,
+            dict(task.bound.params),
+            loss.aggregate,
+            loss.per,
+            loss.signed,
+            link,
+            shape,
+        )
 
 
 class Seen(NamedTuple):
@@ -61,9 +71,7 @@ class Seen(NamedTuple):
         return self.loss / self.divisor if self.divisor else math.nan
 
 
-def seen(
-    goal: Goal, theta: Floats, x: Floats, y: NDArray[Any], weight: Floats | None
-) -> Seen:
+def seen(goal: Goal, theta: Floats, x: Floats, y: NDArray[Any], weight: Floats | None) -> Seen:
     """Return the sums of some rows: x has a row for each feature, and one of ones."""
     o, pulled = forward(goal.shape, theta, x)
     yhat = goal.link.forward(o)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lossctl.binding import bound_to
 from lossctl.errors import InputError, UsageError
-from lossctl.sources.columns import check_header, select, weight_of
+from lossctl.sources.columns import check_header, listed, select, weight_of
 from lossctl.sources.table import Want
 from lossctl.task import Columns, number_of, same_label
 from lossctl.training.links import Link, link_of
@@ -80,8 +80,10 @@ def _instead(loss: Loss) -> str | None:
     if loss.higher_is_better:
         return "it is highest where mse is lowest; use mse"
     if loss.aggregate in ("median", "max"):
-        return "it is the error of one row; use mae" if loss.aggregate == "median" else (
-            "it is the error of one row; use mse"
+        return (
+            "it is the error of one row; use mae"
+            if loss.aggregate == "median"
+            else ("it is the error of one row; use mse")
         )
     if not loss.ordered:
         return "a lower value is no better; use mse"
@@ -92,7 +94,9 @@ def _instead(loss: Loss) -> str | None:
     if loss.kind == "ensemble":
         return "it takes the members of an ensemble; use gaussian_nll or quantile"
     if loss.roles and loss.rule is not None:
-        return "its bounds may cross on the way; fit the quantiles: quantile:q=0.05, quantile:q=0.95"
+        return (
+            "its bounds may cross on the way; fit the quantiles: quantile:q=0.05, quantile:q=0.95"
+        )
     return None
 
 
@@ -107,7 +111,9 @@ def name_columns(
     (y, *more) = select(header, target).names
     if more:
         raise UsageError(f"the target is one column, got {y}, {more[0]}{', …' if more[1:] else ''}")
-    chosen = tuple(name for part in features for name in select(header, part).names)
+    # A list may hold globs, but a name with a comma in it is a name.
+    parts = [x for part in features for x in ([part] if part in header.names else listed(part))]
+    chosen = tuple(name for part in parts for name in select(header, part).names)
     weights = weight_of(header, weight)
     for name in chosen:
         if name == y:

@@ -7,13 +7,13 @@ Source: Byrd, Lu, Nocedal and Zhu, "A limited memory algorithm for bound constra
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lossctl.errors import UsageError
 from lossctl.training.chunks import WINDOW, Room, in_windows
-from lossctl.training.descent import Data, Descent, Judge, diverged, no_slope
+from lossctl.training.descent import UNSEEN, Data, Descent, Judge, advice_for, diverged, no_slope
 from lossctl.training.objective import STEP, Goal, curve, seen
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 MEMORY = 20  # pairs of steps and slopes that stand for the curvature
 FLAT = 1e-10  # a largest entry of the gradient that counts as 0
 SEARCH = 50  # looks along one line
+AGAIN = 1e-9  # a share by which a fresh start must get lower, or it is the last
 
 
 class Whole:
@@ -70,22 +71,21 @@ def minimise(
     start: Floats,
     penalty: Floats,
     training: Training,
-    judge: Judge = Judge(),
+    judge: Judge = UNSEEN,
 ) -> Descent:
     """Go down from ``start`` by L-BFGS, or raise Diverged; UsageError where scipy is missing."""
     try:
         from scipy.optimize import minimize
     except ImportError:
-        raise UsageError(
-            "--optimizer lbfgs needs scipy: pip install 'lossctl[stats]'"
-        ) from None
+        raise UsageError("--optimizer lbfgs needs scipy: pip install 'lossctl[stats]'") from None
     whole = Whole(goal, data, penalty)
+    advice = advice_for(goal, data).replace("a lower --lr", "--l2 or --optimizer sgd")
     first, slope = whole(start)
     at_start = whole.loss
     if not (math.isfinite(first) and np.isfinite(slope).all()):
-        raise diverged(at_start, 0)
+        raise diverged(goal, at_start, "with the first weights", advice)
     if not slope.any() and at_start:
-        raise no_slope()
+        raise no_slope(goal)
     losses: list[float] = []
     held: list[float] = []
 
@@ -96,32 +96,39 @@ def minimise(
         if judge.watch is not None:
             judge.watch(len(losses), whole.loss)
 
-    found = minimize(
-        whole,
-        start,
-        jac=True,
-        method="L-BFGS-B",
-        callback=told,
-        options={
-            "maxiter": training.epochs,
-            "maxfun": 20 * training.epochs,
-            "maxcor": MEMORY,
-            "maxls": SEARCH,
-            "ftol": training.tol,
-            "gtol": FLAT,
-        },
-    )
+    def down(theta: Floats) -> Any:
+        return minimize(
+            whole,
+            theta,
+            jac=True,
+            method="L-BFGS-B",
+            callback=told,
+            options={
+                "maxiter": training.epochs - len(losses),
+                "maxfun": 20 * training.epochs,
+                "maxcor": MEMORY,
+                "maxls": SEARCH,
+                "ftol": training.tol,
+                "gtol": FLAT,
+            },
+        )
+
+    found = down(start)
+    steps, lower = int(found.nfev), True
+    # Where slopes jump, what is remembered of them misleads: it goes on with a fresh memory.
+    while lower and len(losses) < training.epochs:
+        more = down(found.x)
+        steps += int(more.nfev)
+        lower = bool(more.fun < found.fun - AGAIN * abs(found.fun))
+        found = more if more.fun < found.fun else found
     if not (math.isfinite(found.fun) and np.isfinite(found.x).all()):
-        raise diverged(float(found.fun), int(found.nfev))
+        raise diverged(goal, float(found.fun), f"at step {steps}", advice)
     validation = tuple(held) if judge.validate is not None else None
-    return Descent(
-        found.x, tuple(losses), validation, None, at_start, _ended(found), int(found.nfev)
-    )
+    return Descent(found.x, tuple(losses), validation, None, at_start, _ended(found), steps)
 
 
-def _ended(found: object) -> str:
+def _ended(found: Any) -> str:
     """Return why scipy stopped, in the words of the record."""
-    status, message = getattr(found, "status"), str(getattr(found, "message")).upper()  # noqa: B009 - scipy ships no types
-    if status == 0:
-        return "gradient" if "GRADIENT" in message else "tol"
-    return "epochs" if status == 1 else "line search"
+    if found.status == 0:
+        return "gradient" if "GRADIENT" in str(found.message).upper() else "tol"
+    return "epochs" if found.status == 1 else "line search"

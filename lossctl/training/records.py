@@ -89,7 +89,7 @@ class Model(NamedTuple):
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON has it."""
         scaling = self.scaling
-        return plain(
+        found: dict[str, Any] = plain(
             {
                 "loss": self.loss,
                 "model": self.kind,
@@ -111,6 +111,7 @@ class Model(NamedTuple):
                 "layers": None if self.linear else self.layers,
             }
         )
+        return found
 
 
 class Value(NamedTuple):

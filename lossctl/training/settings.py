@@ -33,7 +33,7 @@ class Settings(NamedTuple):
 
 
 class Training(NamedTuple):
-    """Settings of which none is left open; ``hidden`` and the rest are 0 where they have no part."""
+    """Settings of which none is left open; ``shown`` leaves out those that have no part."""
 
     model: str
     hidden: int
@@ -96,8 +96,8 @@ def settled(settings: Settings) -> Training:
         settings.activation or "tanh",
         settings.optimizer,
         0.01 if settings.lr is None else float(settings.lr),
-        256 if settings.batch_size is None else settings.batch_size,
-        (100 if sgd else 1000) if settings.epochs is None else settings.epochs,
+        32 if settings.batch_size is None else settings.batch_size,
+        (200 if sgd else 1000) if settings.epochs is None else settings.epochs,
         (1e-4 if sgd else 0.0) if settings.tol is None else float(settings.tol),
         float(settings.l2),
         bool(settings.standardize),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 REACH = 4.0  # how far around 0 it is looked at
 COARSE, FINE = 4001, 400_001  # places: a slope without jumps changes a hundredth from one to next
-JUMP = 0.1  # of the largest slope
+EDGE = 0.125  # of a domain, where slopes may grow without bounds
 
 
 def kinked(bound: BoundLoss) -> bool:
@@ -39,7 +39,7 @@ def _slope(bound: BoundLoss, x: Floats) -> Floats:
     """Return the slope along one prediction, of a row whose truth is 1 or the first class."""
     loss = bound.loss
     domain = bound.domains(1)[0]
-    x = x[domain.where(x)]
+    x = x[domain.where(x - EDGE) & domain.where(x + EDGE)]
     if loss.roles:
         pred = np.column_stack([x, *(np.ones(len(x)) for _ in loss.roles[1:])])
         return loss.kernel(np.ones(len(x)), pred, **bound.params)[1]()[:, 0]
