@@ -204,7 +204,8 @@ def fit(
     share ``validation`` of the rows that is held out, and ``seed``. Further options are those of
     reading, as for ``evaluate``. Raises a ``LossctlError``.
     """
-    from lossctl.training.fitting import Asked, fit_one
+    from lossctl.training.fitting import fit_one
+    from lossctl.training.ready import Asked
     from lossctl.training.settings import Settings
 
     training = {name: options.pop(name) for name in Settings._fields if name in options}

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from lossctl.cli import options as opt
-from lossctl.cli.completion import complete_column, complete_losses
+from lossctl.cli import training
+from lossctl.cli.completion import complete_losses
 from lossctl.cli.output import STDOUT
+from lossctl.cli.plots.canvas import Canvas, ThemeName, canvas_of
 from lossctl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,27 +20,20 @@ if TYPE_CHECKING:
 FORMATS = ("table", "json")
 
 
+class Where(NamedTuple):
+    """Where results go: the format of the report, None for none, and the files besides."""
+
+    shown: str | None
+    precision: int | None
+    predict: str | None
+    output: str | None
+    canvas: Canvas | None
+
+
 def command(
     files: opt.Files = None,
-    target: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--target",
-            "-y",
-            metavar="COL",
-            help="The column to predict.",
-            autocompletion=complete_column,
-        ),
-    ] = None,
-    features: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--features",
-            metavar="COL,...",
-            help="The columns to predict it from: names, positions or globs. Repeatable.",
-            autocompletion=complete_column,
-        ),
-    ] = None,
+    target: training.Target = None,
+    features: training.Features = None,
     loss: Annotated[
         str | None,
         typer.Option(
@@ -66,59 +61,13 @@ def command(
         str | None,
         typer.Option("--activation", metavar="tanh|relu", help="What bends them: tanh."),
     ] = None,
-    optimizer: Annotated[
-        str,
-        typer.Option(
-            "--optimizer",
-            metavar="sgd|lbfgs",
-            help="Steps by mini-batches, or L-BFGS over all rows (pip install 'lossctl[stats]').",
-        ),
-    ] = "sgd",
-    lr: Annotated[
-        float | None,
-        typer.Option(
-            "--lr",
-            metavar="X",
-            help="The learning rate of sgd: 0.01. It is divided by 3 whenever 5 epochs in a row "
-            "bring no progress.",
-        ),
-    ] = None,
-    batch_size: Annotated[
-        int | None,
-        typer.Option("--batch-size", metavar="N", help="Rows in a mini-batch of sgd: 32."),
-    ] = None,
-    epochs: Annotated[
-        int | None,
-        typer.Option(
-            "--epochs",
-            metavar="N",
-            help="At most so many passes of sgd (200) or iterations of lbfgs (1000).",
-        ),
-    ] = None,
-    tol: Annotated[
-        float | None,
-        typer.Option(
-            "--tol",
-            metavar="X",
-            help="Progress is a loss that falls by this share: 1e-4 of sgd, 0 of lbfgs.",
-        ),
-    ] = None,
-    l2: Annotated[
-        float,
-        typer.Option(
-            "--l2",
-            metavar="X",
-            help="Adds X/2 times the sum of squared weights, intercepts left out.",
-        ),
-    ] = 0.0,
-    standardize: Annotated[
-        bool,
-        typer.Option(
-            "--standardize",
-            help="Train on features of mean 0 and deviation 1 over the training rows, unweighted; "
-            "coefficients are told in the units of the file.",
-        ),
-    ] = False,
+    optimizer: training.Optimizer = "sgd",
+    lr: training.Rate = None,
+    batch_size: training.BatchSize = None,
+    epochs: training.Epochs = None,
+    tol: training.Tolerance = None,
+    l2: training.Penalty = 0.0,
+    standardize: training.Standardize = False,
     validation: Annotated[
         float,
         typer.Option(
@@ -127,12 +76,7 @@ def command(
             help="Hold this share of the rows out, by a hash of seed and row number.",
         ),
     ] = 0.0,
-    seed: Annotated[
-        int,
-        typer.Option(
-            "--seed", metavar="N", help="Of the first weights, the order and the held-out rows."
-        ),
-    ] = 0,
+    seed: training.Seed = 0,
     missing: opt.Missing = "error",
     positive: opt.Positive = None,
     class_weight: opt.ClassWeight = None,
@@ -154,6 +98,15 @@ def command(
         str | None,
         typer.Option("--output", "-o", metavar="FILE", help="Write the model as JSON."),
     ] = None,
+    curve: Annotated[
+        str | None,
+        typer.Option(
+            "--curve",
+            metavar="FILE",
+            help="Draw the losses by epoch: .png, .svg or .pdf (pip install 'lossctl[plot]').",
+        ),
+    ] = None,
+    theme: ThemeName = "light",
     form: Annotated[
         str | None,
         typer.Option("--format", "-f", metavar="|".join(FORMATS), help="How to print the report."),
@@ -183,15 +136,17 @@ def command(
         input_format=input_format,
         threads=threads,
     )
-    shown = _format(form, as_json, predict, output)
+    canvas = None if curve is None else canvas_of(curve, None, theme, flag="--curve")
+    where = Where(_format(form, as_json, predict, output), precision, predict, output, canvas)
     losses = _losses(loss, compare, output)
     from lossctl.cli.streams import followed, inputs, loaded
     from lossctl.options import make_options
-    from lossctl.training.fitting import Asked, open_fits
+    from lossctl.training.fitting import open_fits
+    from lossctl.training.ready import Asked
     from lossctl.training.settings import Settings
 
     chosen = make_options(**settings)
-    training = Settings(
+    trained = Settings(
         model,
         hidden,
         activation,
@@ -205,10 +160,10 @@ def command(
         validation,
         seed,
     )
-    asked = Asked(opt.once(target, "--target"), tuple(features or ()), training)
+    asked = Asked(opt.once(target, "--target"), tuple(features or ()), trained)
     loaded()
     with followed() as watch, open_fits(inputs(files), losses, chosen, asked, watch) as fits:
-        _write(fits, compare is not None, shown, precision, predict, output)
+        _write(fits, compare is not None, where)
 
 
 def _format(form: str | None, as_json: bool, predict: str | None, output: str | None) -> str | None:
@@ -243,38 +198,35 @@ def _losses(loss: str | None, compare: str | None, output: str | None) -> str:
     return loss
 
 
-def _write(
-    fits: tuple[Fitted, ...],
-    several: bool,
-    shown: str | None,
-    precision: int | None,
-    predict: str | None,
-    output: str | None,
-) -> None:
-    """Write predictions, the model and the report."""
+def _write(fits: tuple[Fitted, ...], several: bool, where: Where) -> None:
+    """Write predictions, the model, the picture and the report."""
     from lossctl.cli.output import open_output
     from lossctl.cli.streams import look, say
     from lossctl.renderers.fit import render, render_comparison
     from lossctl.training.comparing import compared
 
-    dress = look(None, precision)
+    dress = look(None, where.precision)
     # Made first: what is wrong must be told before anything is written.
     comparison = compared(fits) if several else None
-    if predict is not None:
+    if where.predict is not None:
         from lossctl.renderers.samples import writer
         from lossctl.training.predicting import predicted
 
         make = writer("csv", dress)
-        with open_output(predict) as file:
+        with open_output(where.predict) as file:
             make.write(predicted(fits, make.encode), file)
-    if output is not None:
-        with open_output(output) as file:
+    if where.output is not None:
+        with open_output(where.output) as file:
             file.write(_json(fits[0].fit.model_dict()))
-    if shown is not None:
+    if where.canvas is not None:
+        from lossctl.training.learning import learning_curves
+
+        where.canvas.paint(learning_curves([fitted.fit for fitted in fits]))
+    if where.shown is not None:
         text = (
-            render(fits[0].fit, shown, dress)
+            render(fits[0].fit, where.shown, dress)
             if comparison is None
-            else render_comparison(comparison, shown, dress)
+            else render_comparison(comparison, where.shown, dress)
         )
         with open_output(None) as file:
             file.write(text.encode(errors="backslashreplace"))

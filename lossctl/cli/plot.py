@@ -7,7 +7,7 @@ from importlib import import_module
 
 import typer
 
-KINDS = ("curves", "samples", "residuals", "calibration", "gradient", "groups")
+KINDS = ("curves", "samples", "residuals", "calibration", "gradient", "groups", "surface")
 
 
 def about() -> None:

@@ -260,7 +260,16 @@ class LearningCurves(Described):
     steps: str
 
 
-Picture = LossSpread | Residuals | Reliability | GradientSpread | GroupValues | LossCurves | Surface | LearningCurves
+Picture = (
+    LossSpread
+    | Residuals
+    | Reliability
+    | GradientSpread
+    | GroupValues
+    | LossCurves
+    | Surface
+    | LearningCurves
+)
 
 
 def row_name(row: int, file: str | None, line: int | None, files: Sequence[str]) -> str:

@@ -65,10 +65,14 @@ class Descent(NamedTuple):
 
 
 class Judge(NamedTuple):
-    """What is asked at the end of every epoch: the validation loss, and whoever watches."""
+    """What is asked at the end of every epoch: the validation loss, and whoever watches.
+
+    ``trace`` is given the weights after every step.
+    """
 
     validate: Callable[[Floats], float] | None = None
     watch: Callable[[int, float], None] | None = None
+    trace: Callable[[Floats], None] | None = None
 
 
 UNSEEN = Judge()
@@ -106,6 +110,8 @@ def descend(
                     if training.l2:
                         g -= rate * penalised * theta
                     theta += g
+                    if judge.trace is not None:
+                        judge.trace(theta)
                     trail += theta
                     length += 1
                     total += found.loss

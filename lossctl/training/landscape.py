@@ -18,9 +18,9 @@ from lossctl.pictures.records import About, Surface, count_text, place_text
 from lossctl.tables import files_of, in_files, rereadable
 from lossctl.training.chunks import WINDOW, Room, in_windows
 from lossctl.training.descent import Data, Judge
-from lossctl.training.fitting import descended, ready_for, told_of
 from lossctl.training.models import drawn
 from lossctl.training.objective import curve
+from lossctl.training.ready import descended, ready_for, told_of
 from lossctl.training.settings import settled
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lossctl.options import Options
-    from lossctl.training.fitting import Asked, Ready, Watch
     from lossctl.training.objective import Goal
+    from lossctl.training.ready import Asked, Ready, Watch
     from lossctl.training.settings import Training
 
     Floats = NDArray[np.float64]
@@ -56,7 +56,7 @@ class Path:
     def __call__(self, theta: Floats) -> None:
         """Take note of the weights after a step."""
         self.seen += 1
-        self._last = theta
+        self._last = theta.copy()
         if self.seen % self._stride:
             return
         self._kept.append(theta.copy())
@@ -106,7 +106,7 @@ def surface_of(
         path = Path(start)
         judge = Judge(watch=told_of(watch, training), trace=path)
         with in_files(source):
-            found = descended(ready, training, judge)
+            descended(ready, training, judge)
             places = _in_units(path.places(), ready, training)
             plane = Plane(plane_names[0], plane_names[1], places[-1])
             way = places[:, plane.axes]
@@ -116,7 +116,7 @@ def surface_of(
             thetas = np.concatenate([plane.at(grid), places[[0, -1]]])
             told = None if watch is None else _drawing(watch, ready.rows.seen.training)
             heights = heights_of(ready.goal, shown, thetas, training.l2, told)
-    about = _about(ready, files_of(source), plane, _Way(way, heights[-2:], path.seen, found.ended))
+    about = _about(ready, files_of(source), plane, _Way(way, heights[-2:], path.seen))
     lowest = grid[int(np.nanargmin(heights[:-2]))]
     return Surface(
         about,
@@ -224,7 +224,6 @@ class _Way(NamedTuple):
     places: Floats
     heights: Floats
     steps: int
-    ended: str
 
 
 def _about(ready: Ready, files: tuple[str, ...], plane: Plane, way: _Way) -> About:
@@ -235,7 +234,7 @@ def _about(ready: Ready, files: tuple[str, ...], plane: Plane, way: _Way) -> Abo
     text = (
         f"From ({_short(a)}, {_short(b)}), where J = {_short(way.heights[0])}, it goes down to"
         f" ({_short(c)}, {_short(d)}), J = {_short(way.heights[1])}, in {count_text(way.steps)}"
-        f" steps (ended by {way.ended})."
+        " steps."
     )
     if plane.names[1] != "intercept":
         text += f" The plane is at the intercept where it ended, {_short(plane.fixed[-1])}."
@@ -243,4 +242,4 @@ def _about(ready: Ready, files: tuple[str, ...], plane: Plane, way: _Way) -> Abo
 
 
 def _short(x: float) -> str:
-    return f"{float(x):.4g}".replace("-", "−") if math.isfinite(x) else "∞"
+    return f"{float(x):.6g}".replace("-", "−") if math.isfinite(x) else "∞"

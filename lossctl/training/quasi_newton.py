@@ -90,6 +90,8 @@ def minimise(
     held: list[float] = []
 
     def told(theta: Floats) -> None:
+        if judge.trace is not None:
+            judge.trace(theta)
         losses.append(whole.loss)
         if judge.validate is not None:
             held.append(judge.validate(theta))

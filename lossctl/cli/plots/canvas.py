@@ -50,8 +50,11 @@ class Canvas(NamedTuple):
             file.write(drawn)
 
 
-def canvas_of(output: str | None, form: str | None, theme: str) -> Canvas:
-    """Return the canvas, or raise UsageError before anything is read."""
+def canvas_of(output: str | None, form: str | None, theme: str, flag: str = "-o") -> Canvas:
+    """Return the canvas, or raise UsageError before anything is read.
+
+    ``flag`` is the option that names the file.
+    """
     if output is None:
         names = ", ".join(f"-o FILE.{known}" for known in FORMS)
         raise UsageError(f"name the picture to write: {names}")
@@ -62,7 +65,7 @@ def canvas_of(output: str | None, form: str | None, theme: str) -> Canvas:
         if form is not None:
             raise UsageError(f"unknown format '{form}': one of {known}")
         found = f"got '.{suffix}'" if suffix else "got none"
-        raise UsageError(f"-o {output}: the suffix says the format, one of {known}; {found}")
+        raise UsageError(f"{flag} {output}: the suffix says the format, one of {known}; {found}")
     if theme.lower() not in THEMES:
         raise UsageError(f"unknown theme '{theme}': one of {', '.join(THEMES)}")
     check_drawing()

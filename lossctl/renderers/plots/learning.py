@@ -26,7 +26,9 @@ def draw(
 ) -> Figure:
     """Return the figure, a panel for each fit."""
     count = len(picture.fits)
-    made = sheet(picture, theme, size or (WIDE, ALONE if count == 1 else 1.2 + EACH * count), caption)
+    made = sheet(
+        picture, theme, size or (WIDE, ALONE if count == 1 else 1.2 + EACH * count), caption
+    )
     for at, fit in enumerate(picture.fits):
         part = made.room.part(0.0, 1.0 - (at + 1) / count, 1.0, 1.0 - at / count)
         axes = made.axes(part.within(left=0.65, bottom=0.45, right=0.1, top=0.28))

@@ -12,21 +12,22 @@ from lossctl.renderers.plots.sheet import sheet, shortened
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
     from lossctl.pictures.records import Surface
     from lossctl.renderers.plots.theme import Theme
 
-SIZE = (6.6, 6.2)
+    Floats = NDArray[np.float64]
+
+SIZE = (6.2, 6.4)
 LEVELS = 16
 DOTS = 80  # steps of the path that are marked, at most
 
 
-def draw(
-    picture: Surface, theme: Theme, size: tuple[float, float] | None, caption: bool
-) -> Figure:
+def draw(picture: Surface, theme: Theme, size: tuple[float, float] | None, caption: bool) -> Figure:
     """Return the figure."""
     made = sheet(picture, theme, size or SIZE, caption)
-    room = made.room.within(left=0.6, bottom=0.45, right=0.75, top=0.26)
+    room = made.room.within(left=0.6, bottom=0.45, right=0.15, top=0.26)
     axes = made.axes(room)
     _contours(axes, picture, theme)
     _path(axes, picture, theme)
@@ -39,19 +40,18 @@ def draw(
     return made.figure
 
 
-def levels_of(heights: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]  # of floats, any shape
-    """Return the heights of contours: they lie closer near the bottom, where the valley is.
+def levels_of(heights: Floats) -> Floats:
+    """Return the heights of contours: closer near the bottom, where the valley is.
 
     Their distances grow as those of a bowl's contours at even distances do.
     """
-    finite = heights[np.isfinite(heights)]
-    low, high = float(finite.min()), float(finite.max())
-    return low + (high - low) * np.square(np.arange(1, LEVELS + 1) / LEVELS)
+    low, high = float(heights.min()), float(heights.max())
+    levels: Floats = low + (high - low) * np.square(np.arange(1, LEVELS + 1) / LEVELS)
+    return levels
 
 
 def _contours(axes: Axes, picture: Surface, theme: Theme) -> None:
     from matplotlib.colors import LinearSegmentedColormap
-    from matplotlib.ticker import FuncFormatter
 
     heights = np.ma.masked_invalid(np.array(picture.heights))
     if heights.count() == 0 or heights.min() == heights.max():
@@ -60,28 +60,17 @@ def _contours(axes: Axes, picture: Surface, theme: Theme) -> None:
     low, high = theme.shades
     # The valley stands out: on paper it is the dark end of the shades, on a screen the light one.
     shades = LinearSegmentedColormap.from_list("heights", [high, low])
-    bottom = float(heights.min())
     ranks = np.linspace(0.0, 1.0, len(levels))
     lines = axes.contour(
         picture.x, picture.y, heights, levels=levels, colors=shades(ranks), linewidths=1.1
     )
     axes.clabel(
         lines,
-        lines.levels[1::3],
+        levels[::2],
         fontsize=7,
         fmt=lambda level: number(float(f"{level:.3g}")),
         colors=theme.ink,
     )
-    bar = axes.figure.colorbar(lines, ax=None, cax=_beside(axes))
-    bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda x, _: number(float(f"{x:.4g}"))))
-    bar.ax.tick_params(labelsize=7, length=2)
-    bar.outline.set_visible(False)
-    bar.ax.set_title(f"J from {number(float(f'{bottom:.4g}'))}", size=7, loc="left")
-
-
-def _beside(axes: Axes) -> Axes:
-    box = axes.get_position()
-    return axes.figure.add_axes((box.x1 + 0.02, box.y0, 0.02, box.height))
 
 
 def _path(axes: Axes, picture: Surface, theme: Theme) -> None:
@@ -93,4 +82,11 @@ def _path(axes: Axes, picture: Surface, theme: Theme) -> None:
     axes.plot(*way[0], "o", color=theme.paper, mec=colour, mew=1.6, ms=7, zorder=4, label="start")
     axes.plot(*way[-1], "o", color=colour, ms=7, zorder=4, label="end")
     axes.plot(*picture.lowest, "+", color=theme.ink, ms=10, mew=1.6, zorder=5, label="lowest shown")
-    axes.legend(loc="best", fontsize=8)
+    axes.legend(
+        loc="best",
+        fontsize=8,
+        frameon=True,
+        facecolor=theme.paper,
+        edgecolor=theme.paper,
+        framealpha=0.9,
+    )
