@@ -111,9 +111,9 @@ def command(
         floor=floor,
         value_only=value,
     )
-    from lossctl.api import evaluate_with
     from lossctl.cli.output import open_output
     from lossctl.cli.streams import inputs, loaded, say, watched
+    from lossctl.evaluation import evaluate_with
     from lossctl.gates import Lines
     from lossctl.losses.spec import parse_specs
     from lossctl.options import make_options

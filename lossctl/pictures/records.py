@@ -1,0 +1,253 @@
+"""The records of pictures: numbers to be drawn, and the words that go with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from lossctl.curves import Curve
+
+
+class About(NamedTuple):
+    """What stands around any picture: its title, what it shows in words, what determined it."""
+
+    title: str
+    text: str
+    spec: str
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What every picture has."""
+
+    about: About
+
+    @property
+    def title(self) -> str:
+        """What it shows, with unit and n where it has them."""
+        return self.about.title
+
+    @property
+    def text(self) -> str:
+        """What it shows, in words."""
+        return self.about.text
+
+    @property
+    def spec(self) -> str:
+        """What determined it."""
+        return self.about.spec
+
+
+class Bins(NamedTuple):
+    """A histogram: bin i reaches from ``edges[i]`` to ``edges[i + 1]``.
+
+    ``log``: the bins are even in the logarithm, on either side of the one that holds 0 if there are
+    numbers on both, and all of them are to be drawn equally wide. Of numbers that are all 0 or
+    more, that one is the first.
+    """
+
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+    log: bool = False
+
+
+class NamedRow(NamedTuple):
+    """A row that costs much: where it is, and its share of the loss (None where there is none)."""
+
+    row: int
+    file: str | None
+    line: int | None
+    loss: float
+    share: float | None
+
+    @property
+    def name(self) -> str:
+        """How it is called: by its line where there is one."""
+        return f"row {self.row}" if self.line is None else f"line {self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class LossSpread(Described):
+    """The per-sample losses of the rows with w > 0, and how few of them carry how much.
+
+    ``lorenz`` are points (share of the rows, share of the loss), cheapest rows first; empty where
+    ``no_lorenz`` says why. ``exact``: from every loss; else from their histogram, and shares of
+    the loss are within 0.4 % of themselves. ``infinite`` losses are in no bin.
+    """
+
+    unit: str
+    n: int
+    bins: Bins
+    infinite: int
+    lorenz: tuple[tuple[float, float], ...]
+    no_lorenz: str
+    worst: tuple[NamedRow, ...]
+    mean: float
+    median: float
+    exact: bool
+
+
+class Cells(NamedTuple):
+    """Counts of cells of a plane: ``x[i]`` and ``y[i]`` are the lower ends of cell i."""
+
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    rows: tuple[int, ...]
+    width: float
+    height: float
+
+
+class Middle(NamedTuple):
+    """The median of e over rows whose ŷ lies between ``low`` and ``high``."""
+
+    low: float
+    high: float
+    median: float
+
+
+@dataclass(frozen=True, slots=True)
+class Residuals(Described):
+    """The errors e = ŷ − y against ŷ: points where rows are few, else counts of cells.
+
+    ``side`` is the distribution of e; ``running`` its median in parts of equal counts of rows,
+    from low ŷ to high. ``outside`` rows lie beyond what is shown, which is in words.
+    """
+
+    n: int
+    points: tuple[tuple[float, float], ...]
+    cells: Cells | None
+    side: Bins
+    running: tuple[Middle, ...]
+    outside: int
+
+
+class Bin(NamedTuple):
+    """A bin of predictions: from ``low`` to ``high``, what was predicted and what happened.
+
+    ``rate`` is the share that happened (or was right), ``lower`` to ``upper`` its 95 % interval
+    (Wilson), at ``effective`` rows of equal weight (Kish).
+    """
+
+    low: float
+    high: float
+    rows: int
+    weight: float
+    mean: float
+    rate: float
+    lower: float
+    upper: float
+    effective: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reliability(Described):
+    """How often it happened where p was predicted; of classes, how often the likeliest was right.
+
+    ``error`` is the expected calibration error Σ W_b/W · |rate − mean| over the bins.
+    """
+
+    n: int
+    classes: bool
+    bins: tuple[Bin, ...]
+    error: float
+
+
+@dataclass(frozen=True, slots=True)
+class GradientSpread(Described):
+    """The entries of g = ∂L/∂ŷ of the rows with w > 0.
+
+    ``zero``, ``vanishing`` (below 1e-6 of the largest, but not 0) and ``capped`` (those of the
+    largest slope) count entries. ``top`` is the row of the largest entry, and its share of ‖g‖₁.
+    """
+
+    n: int
+    entries: int
+    bins: Bins
+    zero: int
+    vanishing: int
+    capped: int
+    nonfinite: int
+    top: NamedRow | None
+
+
+class Group(NamedTuple):
+    """The value of a group with its 95 % interval, None where there is none."""
+
+    name: str
+    n: int
+    value: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupValues(Described):
+    """The value of every group, worst first; ``left_out`` more are better than those.
+
+    ``overall`` is the value of all rows, None where a value has none.
+    """
+
+    unit: str
+    groups: tuple[Group, ...]
+    left_out: int
+    overall: float | None
+
+
+class NamedCurve(NamedTuple):
+    """A curve and the spec of the loss; ``batch`` says of what rows it is a value."""
+
+    spec: str
+    curve: Curve
+    batch: str = ""
+
+
+class Steps(NamedTuple):
+    """What the k-th unit of error costs, ℓ(k) − ℓ(k − 1), for k = 1, 2 …."""
+
+    spec: str
+    costs: tuple[float, ...]
+
+
+class Row(NamedTuple):
+    """Curves that share their x, and the steps of those that are of an error."""
+
+    symbol: str
+    axis: str
+    curves: tuple[NamedCurve, ...]
+    steps: tuple[Steps, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LossCurves(Described):
+    """The curves of some losses, a row of panels for every kind of x."""
+
+    rows: tuple[Row, ...]
+
+
+Picture = LossSpread | Residuals | Reliability | GradientSpread | GroupValues | LossCurves
+
+
+def place_text(files: Sequence[str]) -> str:
+    """Return where rows come from, for a title; nothing for tables in memory."""
+    if not files:
+        return ""
+    return f" ({files[0]})" if len(files) == 1 else f" ({len(files)} files)"
+
+
+def count_text(n: int) -> str:
+    """Return a count with groups of three digits: 12 345 678."""
+    return f"{n:,}".replace(",", " ")
+
+
+def share_text(part: float) -> str:
+    """Return a share in percent, in three digits; never 0 for some, nor 100 for not all."""
+    percent = 100.0 * part
+    if percent in (0.0, 100.0):
+        return f"{percent:.0f} %"
+    if percent < 0.01:
+        return "under 0.01 %"
+    if percent > 99.99:
+        return "over 99.99 %"
+    return f"{percent:.3g} %" if percent < 99.9 else f"{percent:.2f} %"
