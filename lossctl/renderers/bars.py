@@ -26,6 +26,14 @@ def bars(results: Sequence[Result]) -> list[str]:
     return [bar(result.value, _largest(result, results)) for result in results]
 
 
+def share_of_bar(result: Result, results: Sequence[Result]) -> float | None:
+    """Return the length of a bar from 0 to 1; None where there is to be none."""
+    largest = _largest(result, results)
+    if math.isnan(largest) or math.isnan(result.value):
+        return None
+    return min(1.0, result.value / largest) if largest > 0.0 else float(result.value > 0.0)
+
+
 def bar(value: float, largest: float) -> str:
     """Return a bar of a value; anything above 0 is visible, and infinity has no end."""
     if value == math.inf and largest >= 0.0:

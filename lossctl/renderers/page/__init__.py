@@ -12,6 +12,7 @@ from typing import Any
 
 from lossctl.errors import UsageError
 from lossctl.renderers.look import printable
+from lossctl.renderers.plots.theme import THEMES
 
 STYLE, SCRIPT = "page.css", "page.js"
 NEEDED = ("jinja2", "matplotlib")
@@ -37,7 +38,8 @@ def fill(template: str, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    style, script = (environment.get_template(name).render() for name in (STYLE, SCRIPT))
+    values |= THEMES
+    style, script = (environment.get_template(name).render(THEMES) for name in (STYLE, SCRIPT))
     return environment.get_template(template).render(policy=policy(style, script), **values) + "\n"
 
 

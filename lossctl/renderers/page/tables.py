@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from lossctl.renderers.look import Look
 
 SEVERAL = 3  # numbers of a list that are shown
+LONG = 28  # letters from which a text is wrapped
 FILTERED = 8  # rows from which a table has a filter
 
 
@@ -23,6 +24,11 @@ class Cell(NamedTuple):
     value: str | None = None
     bar: float | None = None
     mark: str = ""
+
+    @property
+    def long(self) -> bool:
+        """Whether the text needs lines of its own."""
+        return len(self.text) > LONG
 
 
 class Table(NamedTuple):
@@ -65,9 +71,11 @@ def cell(value: object, look: Look) -> Cell:
     return Cell(str(value))
 
 
-def share(value: float | None) -> Cell:
+def share(value: float | None, *, signed: bool = False) -> Cell:
     """Return the cell of a share, in percent."""
-    return BLANK if value is None else Cell(f"{value:.2%}", _sortable(value))
+    if value is None:
+        return BLANK
+    return Cell(f"{value:+.2%}" if signed else f"{value:.2%}", _sortable(value))
 
 
 def _sortable(x: float) -> str:

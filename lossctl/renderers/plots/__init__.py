@@ -27,6 +27,7 @@ _MODULES = {
     "GradientSpread": "gradient",
     "GroupValues": "groups",
     "LossCurves": "curves",
+    "Differences": "differences",
 }
 
 
