@@ -59,9 +59,10 @@ def page(report: CompareReport, look: Look, command: str = "") -> str:
         values=_values(found, look) if found else None,
         figures=drawn,
         words=[
-            (name, list(_words(compared, look)))
+            (name, list(_words(compared, look, few=len(found) <= MOST_CARDS)))
             for name, compared in zip(labels(found), found, strict=True)
         ],
+        hypotheses=list(dict.fromkeys(compared.hypothesis for compared in found)),
         moved=moved,
         read=_read(report),
         command=command,
@@ -133,25 +134,24 @@ def _values(found: Sequence[Comparison], look: Look) -> Table:
     return table("Every comparison", columns)
 
 
-def _words(compared: Comparison, look: Look) -> Iterator[str]:
-    """Give what was found of one comparison, in sentences."""
+def _words(compared: Comparison, look: Look, *, few: bool) -> Iterator[str]:
+    """Give what was found of one comparison, in sentences; of many, what the table does not say."""
     gate = compared.gate
     if gate is not None:
         yield f"Gate, {gate.rule}: {word(gate.verdict)}. {gate_text(gate)}."
     if compared.interval is None and compared.why:
         yield f"No interval: {compared.why}."
-    if compared.interval is not None:
-        if compared.interval.warning:
-            yield compared.interval.warning
+    if compared.interval is not None and compared.interval.warning:
+        yield compared.interval.warning
+    if compared.interval is not None and few:
         detectable = look.number(compared.interval.detectable)
-        yield f"So many rows show a difference of {detectable} at 80 % power."
-    if compared.t is not None:
+        yield f"Detectable at 80 % power: a difference of {detectable}."
+    if compared.t is not None and few:
         p = p_value(compared.t, look)
         yield f"Paired t test: p = {p}, {look.number(compared.t.df)} degrees of freedom."
-    if compared.permutation is not None:
+    if compared.permutation is not None and few:
         flips = compared.permutation
         yield f"Sign flips: p = {p_value(flips, look)}, {flips.flips} flips, seed {flips.seed}."
-    yield f"Hypothesis: {compared.hypothesis}."
 
 
 def _moved(report: CompareReport, side: str, look: Look) -> Iterator[Table]:
