@@ -166,9 +166,10 @@ def command(
         found = compare_with(baseline or None, [candidate], losses, chosen, closely, watch)
     if form == "html":
         from lossctl.cli.output import command_line
-        from lossctl.renderers.html import of_comparison
+        from lossctl.renderers.html import Asked, of_comparison
 
-        text = of_comparison(found, look(output, precision), command_line(context))
+        asked = Asked(command_line(context), chosen.top)
+        text = of_comparison(found, look(output, precision), asked)
     else:
         text = render(found, form, look(output, precision))
     with open_output(output) as file:

@@ -141,10 +141,10 @@ def command(
         text = "".join(f"{_bare(result.value, precision)}\n" for result in report.results)
     elif form == "html":
         from lossctl.cli.output import command_line
-        from lossctl.renderers.html import of_report
+        from lossctl.renderers.html import Asked, of_report
 
-        made_by = command_line(context)
-        text = of_report(report, pictures, gates, look(output, precision), made_by)
+        asked = Asked(command_line(context), chosen.top)
+        text = of_report(report, pictures, gates, look(output, precision), asked)
     else:
         from lossctl.renderers import render
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lossctl.renderers.page import check_installed
+from lossctl.renderers.page import Asked, check_installed
 from lossctl.renderers.page.comparison import page as of_comparison
 from lossctl.renderers.page.report import page as of_report
 
-__all__ = ["check_installed", "of_comparison", "of_report"]
+__all__ = ["Asked", "check_installed", "of_comparison", "of_report"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from typing import Any
+from typing import Any, NamedTuple
 
 from lossctl.errors import UsageError
 from lossctl.renderers.look import printable
@@ -16,6 +16,16 @@ from lossctl.renderers.plots.theme import THEMES
 
 STYLE, SCRIPT = "page.css", "page.js"
 NEEDED = ("jinja2", "matplotlib")
+
+
+class Asked(NamedTuple):
+    """What a page was asked for: the command, if one made it, and how many rows of a kind."""
+
+    command: str = ""
+    top: int = 100
+
+
+ANYTHING = Asked()
 
 
 def check_installed() -> None:

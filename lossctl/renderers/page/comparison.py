@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lossctl.naming import labels
-from lossctl.renderers.page import fill
+from lossctl.renderers.page import ANYTHING, Asked, fill
 from lossctl.renderers.page.about import counts
 from lossctl.renderers.page.figures import figures
 from lossctl.renderers.page.names import files_text, group_columns, group_text, places
@@ -32,10 +32,10 @@ ROW_HEADS = (
 SIDES = {"worse": "Rows that got worse", "better": "Rows that got better"}
 
 
-def page(report: CompareReport, look: Look, command: str = "") -> str:
-    """Return the page of a comparison; ``command`` is the line that made it, if there was one."""
+def page(report: CompareReport, look: Look, asked: Asked = ANYTHING) -> str:
+    """Return the page of a comparison."""
     found = report.comparisons
-    moved = [table for side in SIDES for table in _moved(report, side, look)]
+    moved = [table for side in SIDES for table in _moved(report, side, asked.top, look)]
     drawn = figures(pictures(report))
     sections = {
         "values": ("Values", True),
@@ -65,7 +65,7 @@ def page(report: CompareReport, look: Look, command: str = "") -> str:
         hypotheses=list(dict.fromkeys(compared.hypothesis for compared in found)),
         moved=moved,
         read=_read(report),
-        command=command,
+        command=asked.command,
         signature=report.signature,
         version=report.version,
     )
@@ -154,7 +154,7 @@ def _words(compared: Comparison, look: Look, *, few: bool) -> Iterator[str]:
         yield f"Sign flips: p = {p_value(flips, look)}, {flips.flips} flips, seed {flips.seed}."
 
 
-def _moved(report: CompareReport, side: str, look: Look) -> Iterator[Table]:
+def _moved(report: CompareReport, side: str, top: int, look: Look) -> Iterator[Table]:
     """Give a table of the rows that moved most one way under every loss, over all groups."""
     found = report.comparisons
     files = len({*report.baseline_files, *report.candidate_files}) > 1
@@ -163,11 +163,10 @@ def _moved(report: CompareReport, side: str, look: Look) -> Iterator[Table]:
         rows = [(compared, row) for compared in of_loss for row in getattr(compared, side)]
         if not rows:
             continue
-        most = max(len(getattr(compared, side)) for compared in of_loss)
         rows.sort(key=lambda pair: (-abs(pair[1].change), pair[1].row))
         several = sum(compared.spec == spec for compared in found) > len(of_loss)
         title = f"{SIDES[side]} by {spec}" + (f" of {read}" if several else "")
-        yield _rows(title, rows[:most], files, look)
+        yield _rows(title, rows[:top], files, look)
 
 
 def _rows(title: str, rows: Sequence[tuple[Comparison, Moved]], files: bool, look: Look) -> Table:

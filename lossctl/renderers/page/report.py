@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lossctl.naming import labels
 from lossctl.renderers.bars import share_of_bar
-from lossctl.renderers.page import fill
+from lossctl.renderers.page import ANYTHING, Asked, fill
 from lossctl.renderers.page.about import read
 from lossctl.renderers.page.figures import figures
 from lossctl.renderers.page.names import (
@@ -54,14 +54,14 @@ def page(
     pictures: Sequence[Sequence[Picture]],
     gates: Sequence[Gate],
     look: Look,
-    command: str = "",
+    asked: Asked = ANYTHING,
 ) -> str:
     """Return the page of a report and its pictures; ``gates`` holds one for every result, or none.
 
-    ``command`` is the line that made it, where there was one.
+    The report must have as many worst rows of every group as are asked for.
     """
     results = report.results
-    worst = list(_worst(report, look))
+    worst = list(_worst(report, asked.top, look))
     drawn = figures([picture for of_loss in pictures for picture in of_loss])
     named = list(zip(labels(results), results, strict=True))
     reported = [pair for pair in named if pair[1].per_sample and pair[1].gradient]
@@ -92,7 +92,7 @@ def page(
         summaries=summaries([result for _, result in reported], look),
         batches=lines,
         read=read(report),
-        command=command,
+        command=asked.command,
         signature=report.signature,
         version=report.version,
     )
@@ -173,7 +173,7 @@ def _values(results: Sequence[Result], gates: Sequence[Gate], look: Look) -> Tab
     return table("Every value", columns)
 
 
-def _worst(report: Report, look: Look) -> Iterator[Table]:
+def _worst(report: Report, top: int, look: Look) -> Iterator[Table]:
     """Give a table of the worst rows of every loss and its columns, over all groups."""
     results = report.results
     for spec, columns in dict.fromkeys((r.spec, columns_text(r)) for r in results):
@@ -181,11 +181,10 @@ def _worst(report: Report, look: Look) -> Iterator[Table]:
         rows = [(result, row) for result in of_loss for row in result.worst or ()]
         if not rows:
             continue
-        most = max(len(result.worst or ()) for result in of_loss)
         rows.sort(key=lambda pair: (-pair[1].contribution * pair[0].weight, pair[1].row))
         several = sum(r.spec == spec for r in results) > len(of_loss)
         title = f"By {spec}" + (f" of {columns}" if several else "")
-        yield _blamed(title, rows[:most], len(report.files) > 1, look)
+        yield _blamed(title, rows[:top], len(report.files) > 1, look)
 
 
 def _blamed(title: str, rows: Sequence[tuple[Result, Worst]], files: bool, look: Look) -> Table:
