@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lossctl.diagnosis.notes import notes_of
+from lossctl.errors import UsageError
 from lossctl.evidence import probes_of, with_evidence
 from lossctl.figures import make_result
 from lossctl.losses.spec import parse_specs
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from lossctl.options import Options
     from lossctl.passes import Found, Watch
+    from lossctl.pictures.gather import Taken
     from lossctl.pictures.records import Picture
     from lossctl.probe import Probe
     from lossctl.sources.table import Counts
@@ -40,12 +42,29 @@ def evaluate_with(data: Any, losses: str, options: Options, watch: Watch | None 
 
 def seen_with(data: Any, losses: str, options: Options, watch: Watch | None = None) -> Seen:
     """Return the report, and the pictures that suit each loss, from one pass."""
-    from lossctl.pictures.gather import pictures_of
+    from lossctl.pictures.gather import groups_picture, pictures_of
 
     options = options._replace(value_only=False)
     report, found = _evaluated(data, losses, options, watch, pictures=True)
-    places = range(len(found.work.tasks))
-    return Seen(report, tuple(pictures_of(found, index, report.files) for index in places))
+    results = iter(report.results)
+    pictures = []
+    for index in range(len(found.work.tasks)):
+        own = [next(results) for _ in groups_of(found, index)]
+        made = pictures_of(found, index, report.files)
+        if found.work.by:
+            made = (*made, groups_picture(found, index, own, report.files))
+        pictures.append(made)
+    return Seen(report, tuple(pictures))
+
+
+def groups_with(data: Any, loss: str, options: Options, watch: Watch | None = None) -> Taken:
+    """Return the picture of the groups of one loss; the options name what makes them."""
+    from lossctl.pictures.gather import Taken, groups_picture
+
+    if len(parse_specs(loss)) != 1:
+        raise UsageError(f"plot groups draws one loss, got {len(parse_specs(loss))}")
+    report, found = _evaluated(data, loss, options, watch, pictures=False)
+    return Taken(groups_picture(found, 0, report.results, report.files), report.notes)
 
 
 def _evaluated(

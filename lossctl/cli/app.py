@@ -67,9 +67,11 @@ COMMANDS = {
     "doctor": "doctor",
     "losses": "catalogue",
     "gradcheck": "gradcheck",
+    "plot": "plot",
     "selftest": "selftest",
     "schema": "schema",
 }
+GROUPS = ("plot",)  # commands that have commands of their own
 
 
 def application(arguments: list[str]) -> typer.Typer:
@@ -86,7 +88,11 @@ def application(arguments: list[str]) -> typer.Typer:
     )
     app.callback()(program)
     for name in _needed(arguments):
-        app.command(name)(import_module(f"lossctl.cli.{COMMANDS[name]}").command)
+        module = import_module(f"lossctl.cli.{COMMANDS[name]}")
+        if name in GROUPS:
+            app.add_typer(module.group(arguments[1:]), name=name)
+        else:
+            app.command(name)(module.command)
     return app
 
 

@@ -54,18 +54,12 @@ class Bins(NamedTuple):
 
 
 class NamedRow(NamedTuple):
-    """A row that costs much: where it is, and its share of the loss (None where there is none)."""
+    """A row that costs much: how it is called, and its share of the whole, None without one."""
 
+    name: str
     row: int
-    file: str | None
-    line: int | None
     loss: float
     share: float | None
-
-    @property
-    def name(self) -> str:
-        """How it is called: by its line where there is one."""
-        return f"row {self.row}" if self.line is None else f"line {self.line}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +167,7 @@ class GradientSpread(Described):
 
 
 class Group(NamedTuple):
-    """The value of a group with its 95 % interval, None where there is none."""
+    """The value of a group with its interval, None where there is none."""
 
     name: str
     n: int
@@ -186,10 +180,12 @@ class Group(NamedTuple):
 class GroupValues(Described):
     """The value of every group, worst first; ``left_out`` more are better than those.
 
-    ``overall`` is the value of all rows, None where a value has none.
+    ``level`` is that of the intervals in percent, None where there are none; ``overall`` the value
+    of all rows, None where a value has none.
     """
 
     unit: str
+    level: float | None
     groups: tuple[Group, ...]
     left_out: int
     overall: float | None
@@ -221,10 +217,14 @@ class Differences(Described):
 
 
 class NamedCurve(NamedTuple):
-    """A curve and the spec of the loss; ``batch`` says of what rows it is a value."""
+    """A curve and the spec of the loss; ``batch`` says of what rows it is a value.
+
+    ``zeros`` has the x at which a line is 0, None where it is nowhere or along a stretch.
+    """
 
     spec: str
     curve: Curve
+    zeros: tuple[float | None, ...]
     batch: str = ""
 
 
@@ -254,6 +254,12 @@ class LossCurves(Described):
 Picture = (
     LossSpread | Residuals | Reliability | GradientSpread | GroupValues | LossCurves | Differences
 )
+
+
+def row_name(row: int, file: str | None, line: int | None, files: Sequence[str]) -> str:
+    """Return how a row is called: by its line where there is one, and its file among several."""
+    name = f"row {row}" if line is None else f"line {line}"
+    return f"{file} {name}" if file is not None and len(files) > 1 else name
 
 
 def place_text(files: Sequence[str]) -> str:

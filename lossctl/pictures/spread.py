@@ -18,6 +18,7 @@ from lossctl.pictures.records import (
     NamedRow,
     count_text,
     place_text,
+    row_name,
     share_text,
 )
 from lossctl.pictures.units import unit_of
@@ -172,7 +173,12 @@ def loss_spread(task: Task, seen: SeenLosses, sums: Sums, files: Sequence[str]) 
     points = () if why else lorenz(costs, total)
     whole = total if math.isfinite(total) and not why else 0.0
     worst = tuple(
-        NamedRow(row.row, row.file, row.line, row.loss, row.weighted / whole if whole else None)
+        NamedRow(
+            row_name(row.row, row.file, row.line, files),
+            row.row,
+            row.loss,
+            row.weighted / whole if whole else None,
+        )
         for row in seen.worst
     )
     mean = total if task.whole else _ratio(sums)

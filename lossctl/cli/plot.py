@@ -1,0 +1,30 @@
+"""``lossctl plot``: a group of commands, one for every kind of picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from importlib import import_module
+
+import typer
+
+KINDS = ("curves", "samples", "residuals", "calibration", "gradient", "groups")
+
+
+def about() -> None:
+    """Draw a picture: losses as curves, or how rows fare, as PNG, SVG or PDF.
+
+    It needs matplotlib: pip install 'lossctl[plot]'. The same command writes the same bytes.
+    """
+
+
+def group(arguments: Sequence[str]) -> typer.Typer:
+    """Return the group with the kind that the arguments name, else with all of them."""
+    app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
+    app.callback()(about)
+    for kind in _needed(arguments):
+        app.command(kind)(import_module(f"lossctl.cli.plots.{kind}").command)
+    return app
+
+
+def _needed(arguments: Sequence[str]) -> Iterable[str]:
+    return arguments[:1] if arguments and arguments[0] in KINDS else KINDS
