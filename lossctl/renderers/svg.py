@@ -19,15 +19,56 @@ _REFERENCE = re.compile(r"url\(#([^)]+)\)")
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
 _DROPPED = ("metadata", "style", "title")
 _UNSTYLED = ("font-family", "white-space")  # the page's own font is used
+SCALE = 1.15  # pixels a point: small letters stay readable
+WIDE = 480.0  # points
 NEAR = 1.5  # of 255: how far a colour may be off the line between two shades
 
 
-def inline(svg: bytes, prefix: str, label: str) -> str:
+def inline(svg: bytes, prefix: str, label: str, dark: bytes | None = None) -> str:
     """Return a drawing in the light theme as an element of a page.
 
-    Its identifiers begin with ``prefix``; ``label`` is what a screen reader calls it. It is as
-    wide as its column, and its colours are variables of the page: ``--ink``, ``--series-1`` ….
+    Its identifiers begin with ``prefix``; ``label`` is what a screen reader calls it. It is drawn
+    at one scale whatever its size, or narrower where its column is, and its colours are variables
+    of the page: ``--ink``, ``--series-1`` …. Pixels have colours of their own: where there are
+    some, ``dark`` is the same drawing in the dark theme, whose pixels a dark page shows.
     """
+    root = _cleared(svg)
+    used = {name for element in root.iter() for name in _references(element)}
+    for element in root.iter():
+        _restyle(element, used, prefix)
+    if dark is not None:
+        _add_images(root, _cleared(dark))
+    box = root.attrib["viewBox"]
+    width = float(box.split()[2])
+    own = {"viewBox": box, "role": "img", "aria-label": label, "width": f"{width * SCALE:.0f}"}
+    own["class"] = "wide" if width > WIDE else "narrow"
+    # What matplotlib says of all its elements in a style sheet, which the page has no room for.
+    own |= {"stroke-linejoin": "round", "stroke-linecap": "butt"}
+    root.attrib.clear()
+    root.attrib.update(own)
+    return ET.tostring(root, encoding="unicode")
+
+
+def has_pixels(svg: bytes) -> bool:
+    """Whether a drawing has parts whose colours the page cannot change."""
+    return b"<image" in svg
+
+
+def _add_images(root: ET.Element, dark: ET.Element) -> None:
+    """Put the images of the same drawing in the dark theme beside those that are there."""
+    others = iter([element for element in dark.iter() if element.tag == "image"])
+    for parent in list(root.iter()):
+        for image in [child for child in parent if child.tag == "image"]:
+            other = ET.Element("image", image.attrib)
+            found = next(others).attrib
+            other.set("href", next(v for name, v in found.items() if _local(name) == "href"))
+            image.set("class", "light")
+            other.set("class", "dark")
+            parent.insert(list(parent).index(image) + 1, other)
+
+
+def _cleared(svg: bytes) -> ET.Element:
+    """Return a drawing without namespaces, white space, and what is not drawn."""
     root = ET.fromstring(svg)
     for element in root.iter():
         element.tag = _local(element.tag)
@@ -37,15 +78,7 @@ def inline(svg: bytes, prefix: str, label: str) -> str:
     for parent in list(root.iter()):
         for child in [child for child in parent if child.tag in _DROPPED]:
             parent.remove(child)
-    used = {name for element in root.iter() for name in _references(element)}
-    for element in root.iter():
-        _restyle(element, used, prefix)
-    box = root.attrib["viewBox"]
-    # What matplotlib says of all its elements in a style sheet, which the page has no room for.
-    lines = {"stroke-linejoin": "round", "stroke-linecap": "butt"}
-    root.attrib.clear()
-    root.attrib.update({"viewBox": box, "role": "img", "aria-label": label, **lines})
-    return ET.tostring(root, encoding="unicode")
+    return root
 
 
 def variable(name: str) -> str:

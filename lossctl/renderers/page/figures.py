@@ -27,11 +27,13 @@ def figures(pictures: Sequence[Picture]) -> list[Shown]:
     from markupsafe import Markup
 
     from lossctl.renderers.plots import draw, save
-    from lossctl.renderers.svg import inline
+    from lossctl.renderers.svg import has_pixels, inline
 
     shown = []
     for at, picture in enumerate(pictures, start=1):
         drawing = save(draw(picture, caption=False), "svg")
-        svg = inline(drawing, f"p{at}", printable(picture.title))
+        pixels = has_pixels(drawing)
+        dark = save(draw(picture, "dark", caption=False), "svg") if pixels else None
+        svg = inline(drawing, f"p{at}", printable(picture.title), dark)
         shown.append(Shown(Markup(svg), picture.title, picture.text))
     return shown
