@@ -32,8 +32,7 @@ class Contender:
     one, and the file to write. `answer` says where the value to be checked is: the bare number on
     standard output, the report there, the per-row table or the page written to ``{out}``, any
     finite number, or nowhere. With `piped`, the data file comes through ``cat`` on standard input.
-    `module` or `program` must be installed, else it
-    is not run.
+    `module` or `program` must be installed, else it is not run.
     """
 
     name: str
