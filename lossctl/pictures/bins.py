@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 MOST = 64  # bins
 RESOLVED = 9  # bits of the number of a bin, which the histogram of many numbers tells apart
 SKEWED = 256.0  # the largest over the median size: from here on, even bins would show one bar
+CROWDED = 3  # a bin that holds one in so many: a closer look is due
+CLOSER = 0.995  # … at the numbers nearest to 0, this share of all
+SHORTER = 1.5  # … if the others reach so many times as far
 QUARTERS = (256, 304, 362, 431)  # 2^(i/4) in 256ths
 
 
@@ -43,7 +46,22 @@ def histogram(found: Quantiles) -> Bins:
     used = sizes > 0.0
     if used.any() and float(sizes.max()) > SKEWED * _median(sizes[used], counts[used]):
         return _logarithmic(values, counts)
-    return _even(values, counts, exact=found.exact)
+    return _closer(values, counts, _even(values, counts, exact=found.exact), exact=found.exact)
+
+
+def _closer(values: Floats, counts: Ints, whole: Bins, *, exact: bool) -> Bins:
+    """Return a histogram of most numbers, where in that of all most stand in one bin."""
+    n = int(counts.sum())
+    sizes = np.abs(values)
+    order = np.argsort(sizes, kind="stable")
+    rank = int(np.searchsorted(np.cumsum(counts[order]), CLOSER * n))
+    limit = float(sizes[order][min(rank, len(sizes) - 1)])
+    if max(whole.counts) * CROWDED < n or not 0.0 < limit * SHORTER < float(sizes.max()):
+        return whole
+    near = sizes <= limit
+    part = _even(values[near], counts[near], exact=exact)
+    inside = (values >= part.edges[0]) & (values < part.edges[-1])
+    return part._replace(beyond=int(counts[~inside].sum())) if len(part.counts) > 1 else whole
 
 
 def _median(x: Floats, counts: Ints) -> float:

@@ -16,6 +16,7 @@ from lossctl.pictures.records import (
     GradientSpread,
     NamedRow,
     count_text,
+    counted,
     place_text,
     row_name,
     share_text,
@@ -161,7 +162,9 @@ def gradient_spread(
         name = row_name(row, seen.top.file, seen.top.line, files)
         top = NamedRow(name, row, seen.top.loss, share)
     capped = seen.cap.count if seen.cap.at > 0.0 else 0
-    several = f"{count_text(entries)} entries, " if entries != n else ""
+    several = (
+        f"{count_text(entries + seen.nonfinite)} entries, " if len(task.columns.pred) > 1 else ""
+    )
     title = f"Gradient ∂L/∂ŷ of {spec}, {several}n = {count_text(n)}{place_text(files)}"
     made = GradientSpread(
         About(title, "", spec),
@@ -194,7 +197,7 @@ def _described(made: GradientSpread) -> GradientSpread:
     if made.capped > 1:
         parts.append(f"{share_text(made.capped / whole)} have the largest slope there is")
     if made.nonfinite:
-        parts.append(f"{count_text(made.nonfinite)} are not finite and are not shown")
+        parts.append(f"{counted(made.nonfinite, 'is', 'are')} not finite and not shown")
     text = "; ".join(parts) + "."
     if made.top is not None and made.top.share is not None:
         most = f"{share_text(made.top.share)} of ‖g‖₁"

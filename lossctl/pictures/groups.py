@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from lossctl.pictures.records import About, Group, GroupValues, count_text, place_text
+from lossctl.pictures.records import About, Group, GroupValues, count_text, number_text, place_text
 from lossctl.pictures.units import unit_of
 from lossctl.report import Interval, Result
 from lossctl.task import Task
@@ -50,14 +50,12 @@ def _group(result: Result) -> Group:
 
 
 def _words(groups: Sequence[Group], hidden: int, overall: float | None, level: float | None) -> str:
-    worst, best = groups[0], groups[-1]
-    text = (
-        f"Worst is {worst.name} ({worst.value:.4g}, n = {count_text(worst.n)}), "
-        f"best {best.name} ({best.value:.4g}, n = {count_text(best.n)})"
+    worst, best = (
+        f"{group.name} ({number_text(group.value)}, n = {count_text(group.n)})"
+        for group in (groups[0], groups[-1])
     )
-    if len(groups) == 1:
-        text = f"There is one group, {worst.name} ({worst.value:.4g}, n = {count_text(worst.n)})"
-    text += "." if overall is None else f"; all rows together have {overall:.4g}."
+    text = f"Worst is {worst}, best {best}" if len(groups) > 1 else f"There is one group, {worst}"
+    text += "." if overall is None else f"; all rows together have {number_text(overall)}."
     if overall is not None and level is not None and len(groups) > 1:
         beyond = sum(
             group.low is not None

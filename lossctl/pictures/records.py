@@ -45,12 +45,13 @@ class Bins(NamedTuple):
 
     ``log``: the bins are even in the logarithm, on either side of the one that holds 0 if there are
     numbers on both, and all of them are to be drawn equally wide. Of numbers that are all 0 or
-    more, that one is the first.
+    more, that one is the first. ``beyond`` numbers lie outside of the bins.
     """
 
     edges: tuple[float, ...]
     counts: tuple[int, ...]
     log: bool = False
+    beyond: int = 0
 
 
 class NamedRow(NamedTuple):
@@ -274,13 +275,34 @@ def count_text(n: int) -> str:
     return f"{n:,}".replace(",", " ")
 
 
+def counted(n: int, one: str, many: str) -> str:
+    """Return a count with its noun."""
+    return f"{count_text(n)} {one if n == 1 else many}"
+
+
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def number_text(x: float, digits: int = 4) -> str:
+    """Return a number for people: in some digits, with a minus sign, 10⁻⁷ and ∞."""
+    text = f"{x + 0.0:.{digits}g}"
+    if "e" in text:
+        mantissa, _, power = text.partition("e")
+        raised = f"10{str(int(power)).translate(RAISED)}"
+        lone = {"1": raised, "-1": f"-{raised}"}
+        text = lone.get(mantissa, f"{mantissa}·{raised}")
+    return text.replace("-", "−").replace("inf", "∞")
+
+
 def share_text(part: float) -> str:
     """Return a share in percent, in three digits; never 0 for some, nor 100 for not all."""
     percent = 100.0 * part
     if percent in (0.0, 100.0):
         return f"{percent:.0f} %"
-    if percent < 0.01:
-        return "under 0.01 %"
+    if percent < 1e-4:
+        return "under 0.0001 %"
     if percent > 99.99:
         return "over 99.99 %"
+    if percent < 0.1:
+        return f"{round(percent, 4):.1g} %" if percent < 0.001 else f"{percent:.2g} %"
     return f"{percent:.3g} %" if percent < 99.9 else f"{percent:.2f} %"

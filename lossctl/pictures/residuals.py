@@ -16,6 +16,8 @@ from lossctl.pictures.records import (
     Middle,
     Residuals,
     count_text,
+    counted,
+    number_text,
     place_text,
     share_text,
 )
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 ACROSS, DOWN = 64, 46  # cells of the picture: at most 2,944
 CENTRAL = 0.99  # of the rows, along each axis
 FAR = 4.0  # times as far as those reach: what lies beyond is left out of the picture
+COARSE = 4  # cells that half of the rows stand in
 PARTS, FEWEST = 20, 25  # of the running median, and the rows that each has at least
 
 
@@ -143,7 +146,7 @@ def residuals(task: Task, seen: SeenErrors, files: Sequence[str]) -> Residuals:
     )
     shown = across.inside(x) & down.inside(y)
     points: tuple[tuple[float, float], ...] = ()
-    cells = None
+    cells, coarse = None, False
     if cloud.kept:
         px, py = cloud.points()
         inside = across.inside(cloud.x.numbers(px)) & down.inside(cloud.y.numbers(py))
@@ -154,7 +157,8 @@ def residuals(task: Task, seen: SeenErrors, files: Sequence[str]) -> Residuals:
         at, height = (
             axis.ends(numbers) + axis.length / 2.0 for axis, numbers in ((cloud.x, x), (cloud.y, y))
         )
-        running = _running(at, height, counts)
+        coarse = _coarse(y, counts)
+        running = () if coarse else _running(at, height, counts)
     rows = down.numbers(y[down.inside(y)])
     side = np.bincount(rows - down.first, weights=counts[down.inside(y)])
     edges = down.ends(np.arange(down.first, down.first + len(side) + 1))
@@ -163,7 +167,7 @@ def residuals(task: Task, seen: SeenErrors, files: Sequence[str]) -> Residuals:
     title = f"Errors e = ŷ − y against ŷ, in the unit of y, n = {n}{place_text(files)}"
     columns = f"y = {task.columns.y[0]}, ŷ = {task.columns.pred[0]}"
     return Residuals(
-        About(title, _words(seen, running, outside), columns),
+        About(title, _words(seen, running, outside, coarse), columns),
         seen.rows,
         points,
         cells,
@@ -209,23 +213,36 @@ def _running(x: Floats, y: Floats, counts: Ints) -> tuple[Middle, ...]:
     return tuple(found) if len(found) > 1 else ()
 
 
+def _coarse(cells: Ints, counts: Ints) -> bool:
+    """Whether half of the rows stand in so few cells that their middle says little."""
+    order = np.argsort(cells, kind="stable")
+    steps = np.cumsum(counts[order])
+    low, high = np.searchsorted(steps, [0.25 * float(steps[-1]), 0.75 * float(steps[-1])])
+    return bool(len(np.unique(cells)) - 1 > 0 and cells[order][high] - cells[order][low] < COARSE)
+
+
 def _median(y: Floats, counts: Ints) -> float:
     order = np.argsort(y, kind="stable")
     steps = np.cumsum(counts[order])
     return float(y[order][np.searchsorted(steps, (int(steps[-1]) + 1) // 2)])
 
 
-def _words(seen: SeenErrors, running: Sequence[Middle], outside: int) -> str:
+def _words(seen: SeenErrors, running: Sequence[Middle], outside: int, coarse: bool) -> str:
     n = seen.rows
     text = (
         f"{share_text(seen.above / n)} of the predictions are too high (e > 0), "
         f"{share_text(seen.below / n)} too low."
     )
     if running:
-        ends = [f"{part.median:.3g}".replace("-", "−") for part in (running[0], running[-1])]
+        ends = [number_text(part.median, 3) for part in (running[0], running[-1])]
         text += (
             f" The running median of e is {ends[0]} at the lowest ŷ and {ends[1]} at the highest."
         )
     if outside:
-        text += f" {count_text(outside)} rows lie beyond the edges of the picture."
+        text += f" {counted(outside, 'row lies', 'rows lie')} beyond the edges of the picture."
+    if coarse:
+        text += (
+            " A few errors are so large that cells cannot tell the others apart, and no running"
+            " median is drawn."
+        )
     return text

@@ -17,6 +17,8 @@ from lossctl.pictures.records import (
     LossSpread,
     NamedRow,
     count_text,
+    counted,
+    number_text,
     place_text,
     row_name,
     share_text,
@@ -220,11 +222,12 @@ def _ratio(sums: Sums) -> float:
 def _no_lorenz(seen: SeenLosses, total: float) -> str:
     """Return why shares of the loss have no meaning; nothing where they have one."""
     if seen.nans:
-        return f"{count_text(seen.nans)} losses are no numbers: there are no shares of their sum."
+        return f"{counted(seen.nans, 'loss is', 'losses are')} no number: there are no shares."
     if seen.low < 0.0:
         return "Some losses are negative: shares of their sum have no meaning."
     if seen.infinite:
-        return f"{count_text(seen.infinite)} losses are infinite: all of the sum is theirs."
+        many = counted(seen.infinite, "loss is", "losses are")
+        return f"{many} infinite: all of the sum is there."
     if not math.isfinite(total):
         return "The sum of the losses is beyond float64: there are no shares of it."
     return "" if total > 0.0 else "All losses are 0: there is nothing to share."
@@ -244,7 +247,9 @@ def _words(
     median: float,
 ) -> str:
     n = seen.rows
-    parts = [f"Half of the {count_text(n)} rows cost at most {median:.5g}"]
+    parts = [f"Half of the {count_text(n)} rows cost at most {number_text(median, 5)}"]
+    if n == 1:
+        parts = [f"The row costs {number_text(median, 5)}"]
     if points:
         top = [
             f"the costliest {percent} % carry {share_text(carried(points, percent / 100))}"
@@ -252,7 +257,7 @@ def _words(
             if n * percent >= 100
         ]
         parts += [f"{' and '.join(top)} of the loss"] if top else []
-    for row in worst[:1]:
+    for row in worst[:1] if n > 1 else ():
         if row.share is not None:
             parts.append(f"{row.name} alone carries {share_text(row.share)}")
     return "; ".join(parts) + "." + (f" {why}" if why else "")

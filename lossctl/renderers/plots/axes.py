@@ -7,25 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lossctl.pictures.records import Bins, count_text
+from lossctl.pictures.records import RAISED, Bins, count_text, number_text, share_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from lossctl.renderers.plots.theme import Theme
 
-RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 TICKS = 6  # at most, of a logarithmic axis
+APART = 0.09  # of an axis, between two of its ticks
 
 
 def number(x: float, _: object = None) -> str:
-    """Return a number for an axis: up to six digits, powers of ten beyond, a minus sign."""
-    text = f"{x:.6g}"
-    if "e" in text:
-        digits, _, power = text.partition("e")
-        text = f"{digits}·10{str(int(power)).translate(RAISED)}".removeprefix("1·")
-        text = text.replace("-1·10", "-10")
-    return text.replace("-", "−").replace("inf", "∞")
+    """Return a number for an axis."""
+    return number_text(x, 6)
 
 
 def count(x: float, _: object = None) -> str:
@@ -62,11 +57,14 @@ def rule(axes: Axes, theme: Theme, *, x: float | None = None, y: float | None = 
 def bars(axes: Axes, bins: Bins, theme: Theme, *, sideways: bool = False) -> None:
     """Draw a histogram; the bars of a logarithmic one are equally wide, its ticks powers of ten."""
     if not bins.counts:
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.text(0.5, 0.5, "nothing finite to show", transform=axes.transAxes, ha="center", size=9)
         return
     edges = np.arange(len(bins.edges), dtype=float) if bins.log else np.array(bins.edges)
     if len(edges) == 2 and edges[0] == edges[1]:
-        middle = edges[0]
-        edges = np.array([middle, middle]) + np.array([-0.5, 0.5]) * (abs(middle) / 20.0 or 1.0)
+        thin = abs(edges[0]) / 200.0 or 0.02
+        edges = edges[0] + np.array([-thin, thin])
     draw = axes.barh if sideways else axes.bar
     thick: dict[str, Any] = {"height" if sideways else "width": np.diff(edges) * 0.94}
     middles = (edges[:-1] + edges[1:]) / 2.0
@@ -76,8 +74,15 @@ def bars(axes: Axes, bins: Bins, theme: Theme, *, sideways: bool = False) -> Non
         places, names = log_ticks(bins)
         axis = axes.yaxis if sideways else axes.xaxis
         axis.set_ticks(places, names)
-    span = float(edges[-1] - edges[0]) * 0.02
+    span = float(edges[-1] - edges[0]) * (0.02 if len(bins.counts) > 1 else 10.0)
     (axes.set_ylim if sideways else axes.set_xlim)(edges[0] - span, edges[-1] + span)
+
+
+def beyond(axes: Axes, bins: Bins, n: int) -> None:
+    """Say at the right what share of the numbers lies outside of the bins."""
+    if bins.beyond:
+        text = f"{share_text(bins.beyond / n)} lie beyond"
+        axes.text(0.99, 0.1, text, transform=axes.transAxes, ha="right", size=8)
 
 
 def log_ticks(bins: Bins) -> tuple[list[float], list[str]]:
@@ -94,12 +99,19 @@ def log_ticks(bins: Bins) -> tuple[list[float], list[str]]:
         powers = np.arange(math.ceil(sizes.min()), math.floor(sizes.max()) + 1)
         powers = powers[:: max(1, -(-len(powers) // TICKS))]
         places += np.interp(powers, sizes[order], at[order].astype(float)).tolist()
-        names += [number(sign * 10.0**power) for power in powers.tolist()]
+        names += [_power(sign, int(power)) for power in powers.tolist()]
     zero = np.flatnonzero((edges[:-1] <= 0.0) & (edges[1:] > 0.0))
     if len(zero):
-        places.append(float(zero[0]) + 0.5)
-        names.append("0")
+        middle = float(zero[0]) + 0.5
+        near = [abs(place - middle) < APART * len(edges) for place in places]
+        places = [middle, *(place for place, close in zip(places, near, strict=True) if not close)]
+        names = ["0", *(name for name, close in zip(names, near, strict=True) if not close)]
     return places, names
+
+
+def _power(sign: float, power: int) -> str:
+    text = number(10.0**power) if -3 <= power <= 4 else f"10{str(power).translate(RAISED)}"
+    return f"−{text}" if sign < 0.0 else text
 
 
 def place(bins: Bins, x: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lossctl.pictures.records import share_text
-from lossctl.renderers.plots.axes import bars, place, plain, rule, titled
+from lossctl.renderers.plots.axes import bars, beyond, place, plain, rule, titled
 from lossctl.renderers.plots.sheet import Box, sheet
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ def draw(
 ) -> Figure:
     """Return the figure."""
     made = sheet(picture, theme, size or SIZE, caption)
-    room = made.room.within(left=0.6, bottom=0.42, right=0.15, top=0.28)
-    strip = 1.7
+    room = made.room.within(left=0.78, bottom=0.42, right=0.15, top=0.28)
+    strip = 1.9
     _entries(made.axes(room.within(right=strip + 0.9)), picture, theme)
     right = Box(room.left + room.width - strip, room.bottom, strip, room.height)
     _shares(made.axes(right), picture, theme)
@@ -38,6 +38,7 @@ def _entries(axes: Axes, picture: GradientSpread, theme: Theme) -> None:
         zero = place(picture.bins, 0.0)
         if low <= zero <= high:
             rule(axes, theme, x=zero)
+    beyond(axes, picture.bins, picture.entries)
     axes.set_xlabel("entry of g = ∂L/∂ŷ")
     axes.set_ylabel("entries")
     titled(axes, "How entries are spread" + (", logarithmic" if picture.bins.log else ""))
@@ -62,7 +63,7 @@ def _shares(axes: Axes, picture: GradientSpread, theme: Theme) -> None:
             size=8,
         )
     plain(axes)
-    axes.set_xlim(0, 1.35)
+    axes.set_xlim(0, 1.75)
     axes.set_xticks([])
     axes.spines["bottom"].set_visible(False)
     axes.set_yticks(list(places), names)

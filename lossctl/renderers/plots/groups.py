@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from lossctl.pictures.records import count_text
+from lossctl.pictures.records import count_text, number_text
 from lossctl.renderers.plots.axes import number, plain, rule, titled
 from lossctl.renderers.plots.sheet import EDGE, sheet, shortened
 
@@ -74,5 +74,5 @@ def _dots(axes: Axes, picture: GroupValues, names: list[str], theme: Theme) -> N
     what = "Value" if picture.level is None else f"Value and {picture.level:g} % interval"
     if picture.overall is not None and math.isfinite(picture.overall):
         rule(axes, theme, x=picture.overall)
-        what = f"{what}; line: all rows, {picture.overall:.5g}"
+        what = f"{what}; line: all rows, {number_text(picture.overall, 5)}"
     titled(axes, what)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lossctl.renderers.plots.theme import Theme
 
 SIZE = (8.0, 5.0)
+THIN = 0.008  # of the axis: what a bar is at least
 
 
 def draw(
@@ -37,19 +38,16 @@ def draw(
         main.plot(
             x, y, "o", ms=size_of_mark, color=theme.series[0], alpha=0.55, mew=0, rasterized=True
         )
-    _running(main, picture, theme)
-    plain(main)
     rule(main, theme, y=0.0)
+    limits = main.get_xlim(), main.get_ylim()  # what is shown, wherever a median lies
+    _running(main, picture, theme)
+    main.set_xlim(*limits[0])
+    main.set_ylim(*limits[1])
+    plain(main)
     main.set_xlabel("prediction ŷ")
     main.set_ylabel("error e = ŷ − y")
     titled(main, "Errors, e > 0 where the prediction is too high")
-    _side(side, picture, theme)
-    low, high = main.get_ylim()
-    edges = picture.side.edges
-    low, high = min(low, edges[0]), max(high, edges[-1])
-    for axes in (main, side):
-        axes.set_ylim(low, high)
-    side.set_yticklabels([])
+    _side(side, picture, theme, main.get_ylim())
     return made.figure
 
 
@@ -77,10 +75,10 @@ def _cells(axes: Axes, cells: Cells, theme: Theme) -> None:
             y.min() + cells.height * counts.shape[0],
         ),
     )
-    _key(axes, image, max(cells.rows))
+    _key(axes, image, max(cells.rows), theme)
 
 
-def _key(axes: Axes, image: object, most: int) -> None:
+def _key(axes: Axes, image: object, most: int, theme: Theme) -> None:
     """Say in the corner which shade stands for how many rows."""
     from matplotlib.patches import Patch
 
@@ -91,7 +89,15 @@ def _key(axes: Axes, image: object, most: int) -> None:
     norm = image.norm  # type: ignore[attr-defined]
     patches = [Patch(color=shade(norm(n)), label=count(float(f"{n:.2g}"))) for n in steps]
     axes.legend(
-        handles=patches, title="rows of a cell", fontsize=7.5, title_fontsize=7.5, loc="best"
+        handles=patches,
+        title="rows of a cell",
+        fontsize=7.5,
+        title_fontsize=7.5,
+        loc="best",
+        frameon=True,
+        framealpha=0.9,
+        edgecolor="none",
+        facecolor=theme.paper,
     )
 
 
@@ -115,11 +121,14 @@ def _running(axes: Axes, picture: Residuals, theme: Theme) -> None:
     )
 
 
-def _side(axes: Axes, picture: Residuals, theme: Theme) -> None:
-    from lossctl.renderers.plots.axes import bars
-
-    bars(axes, picture.side, theme, sideways=True)
+def _side(axes: Axes, picture: Residuals, theme: Theme, limits: tuple[float, float]) -> None:
+    """Draw how many rows have which error, beside those errors."""
+    edges = np.array(picture.side.edges)
+    tall = np.maximum(np.diff(edges) * 0.94, THIN * (limits[1] - limits[0]))
+    axes.barh((edges[:-1] + edges[1:]) / 2, picture.side.counts, tall, color=theme.series[0], lw=0)
     plain(axes, xcount=True, most=2)
     rule(axes, theme, y=0.0)
+    axes.set_ylim(*limits)
+    axes.set_yticks([])
     axes.set_xlabel("rows")
     titled(axes, "Distribution of e")

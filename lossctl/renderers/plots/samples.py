@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from lossctl.pictures.records import count_text, share_text
-from lossctl.renderers.plots.axes import bars, number, place, plain, titled
+from lossctl.pictures.records import count_text, number_text, share_text
+from lossctl.renderers.plots.axes import bars, beyond, place, plain, titled
 from lossctl.renderers.plots.sheet import Box, Sheet, sheet, wrapped
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def draw(
     made = sheet(picture, theme, size or SIZE, caption, _worst(picture))
     room = made.room.within(bottom=0.42, top=0.28)
     side = min(room.height, 0.42 * room.width)
-    left = room.within(left=0.6, right=side + 1.05)
+    left = room.within(left=0.75, right=side + 1.05)
     _losses(made.axes(left), picture, theme)
     right = Box(room.left + room.width - side - 0.2, room.bottom, side, room.height)
     if picture.lorenz:
@@ -39,7 +39,7 @@ def draw(
 
 def _worst(picture: LossSpread) -> str:
     rows = [
-        f"{row.name} (ℓ = {row.loss:.5g}"
+        f"{row.name} (ℓ = {number_text(row.loss, 5)}"
         + (")" if row.share is None else f", {share_text(row.share)})")
         for row in picture.worst
     ]
@@ -52,7 +52,9 @@ def _losses(axes: Axes, picture: LossSpread, theme: Theme) -> None:
     axes.set_xlabel(f"loss ℓ of a row{unit}")
     axes.set_ylabel("rows")
     apart = f", {count_text(picture.infinite)} at ∞ not shown" if picture.infinite else ""
-    titled(axes, f"How losses are spread{apart}")
+    log = ", logarithmic" if picture.bins.log else ""
+    titled(axes, f"How losses are spread{log}{apart}")
+    beyond(axes, picture.bins, picture.n)
     if not picture.bins.counts:
         return
     low, high = axes.get_xlim()
@@ -69,7 +71,7 @@ def _losses(axes: Axes, picture: LossSpread, theme: Theme) -> None:
         right = at < (low + high) / 2
         axes.axvline(at, color=colour, lw=1.2, ls=style)
         axes.annotate(
-            f"{name} {number(float(f'{x:.5g}'))}",
+            f"{name} {number_text(x, 5)}",
             (at, top * (1.08 - 0.09 * row)),
             (4 if right else -4, 0),
             textcoords="offset points",

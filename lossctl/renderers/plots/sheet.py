@@ -103,7 +103,7 @@ def wrapped(text: str, width: float, points: float, wide: float = WIDE) -> str:
     """Return printable text in lines that are at most as wide, in inches; numbers stay whole."""
     letters = max(8, int(width * 72 / (points * wide)))
     whole = _GLUED.sub("\N{NO-BREAK SPACE}", printable(text))
-    return "\n".join(textwrap.wrap(whole, letters))
+    return "\n".join(textwrap.wrap(whole, letters, break_on_hyphens=False))
 
 
 def lines(text: str) -> int:
