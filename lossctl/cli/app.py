@@ -115,7 +115,8 @@ def run(arguments: list[str]) -> int:
     """Run the program with these arguments and return its exit code."""
     try:
         app = application(arguments)
-        code: Any = app(arguments or ["--help"], prog_name="lossctl", standalone_mode=False)
+        words = arguments or ["--help"]
+        code: Any = app(words, prog_name="lossctl", standalone_mode=False, obj=tuple(words))
     except GateFailed as error:
         return _say(str(error), error.exit_code)
     except UnknownLoss as error:

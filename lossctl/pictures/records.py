@@ -192,6 +192,31 @@ class GroupValues(Described):
     overall: float | None
 
 
+class Difference(NamedTuple):
+    """Candidate − baseline in shares of the baseline's value, and its interval if it has one."""
+
+    name: str
+    n: int
+    share: float
+    low: float | None
+    high: float | None
+
+    @property
+    def side(self) -> str:
+        """Whether the interval shows the candidate ``better`` or ``worse``, or leaves it open."""
+        if self.low is None or self.high is None or self.low <= 0.0 <= self.high:
+            return "open"
+        return "better" if self.high < 0.0 else "worse"
+
+
+@dataclass(frozen=True, slots=True)
+class Differences(Described):
+    """The differences of losses and groups; ``left_out`` more are smaller than those."""
+
+    found: tuple[Difference, ...]
+    left_out: int
+
+
 class NamedCurve(NamedTuple):
     """A curve and the spec of the loss; ``batch`` says of what rows it is a value.
 
@@ -269,6 +294,7 @@ Picture = (
     | LossCurves
     | Surface
     | LearningCurves
+    | Differences
 )
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from .data import Dataset
 
-Answer = Literal["number", "json", "table", "finite", "none"]
+Answer = Literal["number", "json", "table", "page", "finite", "none"]
 Quantity = Literal["time", "peak", "peaks alike"]
 
 MILLION = 1_000_000
@@ -29,11 +29,10 @@ class Contender:
 
     In `argv`, ``{python}``, ``{peers}``, ``{file}``, ``{truth}`` and ``{out}`` stand for the
     interpreter, the directory of the peer scripts, the data file, that of its truth where it has
-    one, and the file to write. `answer` says where the
-    value to be checked is: the bare number on standard output, the report there,
-    the per-row table written to ``{out}``, any finite number, or nowhere. With `piped`, the data
-    file comes through ``cat`` on standard input. `module` or `program` must be installed, else it
-    is not run.
+    one, and the file to write. `answer` says where the value to be checked is: the bare number on
+    standard output, the report there, the per-row table or the page written to ``{out}``, any
+    finite number, or nowhere. With `piped`, the data file comes through ``cat`` on standard input.
+    `module` or `program` must be installed, else it is not run.
     """
 
     name: str
@@ -326,6 +325,24 @@ CASES = (
             FULL,
         ),
         (Judgement("compare", "--json", 1.5),),
+        rounds=5,
+    ),
+    Case(
+        "html",
+        "eval mse -f html -o OUT.html, the page with its pictures, beside --json",
+        (
+            Contender(
+                "-f html",
+                (
+                    *("{python}", "-m", "lossctl", "eval", "mse", "{file}"),
+                    *("-f", "html", "-o", "{out}"),
+                ),
+                PLAIN_10,
+                answer="page",
+            ),
+            FULL,
+        ),
+        (Judgement("-f html", "--json", 3.0),),
         rounds=5,
     ),
     catalogue(

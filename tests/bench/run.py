@@ -25,6 +25,8 @@ PEERS = Path(__file__).parent / "peers"
 # any two contenders must agree.
 TOLERANCE = 0.5e-9
 
+LARGEST_PAGE = 1_500_000  # bytes
+
 # What ru_maxrss counts in: bytes on macOS, KiB on Linux.
 MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
@@ -133,6 +135,8 @@ def check_answer(contender: Contender, output: str, file: Prepared, out: Path) -
                 value = float(output)
             case "json":
                 value = float(json.loads(output)["results"][0]["value"])
+            case "page":
+                value = page_value(out)
             case "table":
                 check_table(contender.name, file.path, out)
                 return
@@ -146,6 +150,13 @@ def check_answer(contender: Contender, output: str, file: Prepared, out: Path) -
         raise BenchError(f"{contender.name} printed no value: {output[:200]!r}") from error
     if not agrees(value, file.mse):
         raise BenchError(f"{contender.name} found {value!r} in {file.path}, not {file.mse!r}")
+
+
+def page_value(out: Path) -> float:
+    """Return the first number of the first table of a page, which may not be too large."""
+    if out.stat().st_size > LARGEST_PAGE:
+        raise BenchError(f"the page has {out.stat().st_size} bytes, over {LARGEST_PAGE}")
+    return float(out.read_text(encoding="utf-8").split('data-value="', 1)[1].split('"', 1)[0])
 
 
 def check_table(name: str, file: Path, out: Path) -> None:

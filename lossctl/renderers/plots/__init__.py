@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from lossctl.errors import UsageError
+from lossctl.renderers.look import printable
 from lossctl.renderers.plots.theme import THEMES, settings
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ _MODULES = {
     "LossCurves": "curves",
     "Surface": "surface",
     "LearningCurves": "learning",
+    "Differences": "differences",
 }
 
 
@@ -53,7 +55,7 @@ def draw(
     module = import_module(f"lossctl.renderers.plots.{_MODULES[type(picture).__name__]}")
     with settings(THEMES[theme]):
         figure: Figure = module.draw(picture, THEMES[theme], size, caption)
-        figure.set_label(picture.title)
+        figure.set_label(printable(picture.title))
         return figure
 
 
