@@ -21,24 +21,6 @@ FEW = 0.1  # (‖g‖₁/‖g‖₂)² per gradient below which few rows carry m
 OF_FEW = ("median", "max")  # values whose gradient is that of a row or two by definition
 EQUAL = 1e-12  # sizes that differ by no more are equal but for rounding
 
-# Why whole regions of gradients are 0. A loss that is not here has none but where ŷ = y.
-_TRUE_CLASS = "only the prediction for the true class counts"
-_FLAT = {
-    "hinge": "it is flat where the margin is 1 or more",
-    "squared_hinge": "it is flat where the margin is 1 or more",
-    "epsilon_insensitive": "it is flat within epsilon = {epsilon:g} of the truth",
-    "zero_one": "it is flat but for jumps",
-    "smape": "it is flat where y and ŷ differ in sign, or y is 0",
-    "median_ae": "only the rows in the middle count",
-    "max_error": "only the largest error counts",
-    "cce": _TRUE_CLASS,
-    "perplexity": _TRUE_CLASS,
-    "nll": _TRUE_CLASS,
-    "focal": _TRUE_CLASS,
-    "categorical_hinge": "only the true class and the highest of the others count",
-    "multiclass_hinge": "only the true class and the highest of the others count",
-}
-
 
 def health(result: Result, look: Look) -> tuple[str, ...]:
     """Return sentences on the gradient of a result; empty where it has none.
@@ -90,7 +72,7 @@ def _zeros(result: Result, gradient: Gradient) -> Iterator[str]:
         return
     told = f"{_of_them(count, total)} {_are(count, total)} exactly 0"
     flat = _flat(result)
-    if flat is not None:
+    if flat:
         yield f"{told}: {flat}."
     elif count == total and result.per_sample is not None and result.per_sample.statistics.max == 0:
         yield f"{told}: every loss is 0."
@@ -100,12 +82,12 @@ def _zeros(result: Result, gradient: Gradient) -> Iterator[str]:
         yield f"{told}: {rows} not move the model."
 
 
-def _flat(result: Result) -> str | None:
-    """Return why the loss has whole regions of gradients that are 0; None where it has none."""
-    if result.loss == "focal" and len(result.columns["pred"]) == 1:
-        return None
-    reason = _FLAT.get(result.loss)
-    return None if reason is None else reason.format(**result.params)
+def _flat(result: Result) -> str:
+    """Return why the loss has whole regions of gradients that are 0; nothing where it has none."""
+    loss = find(result.loss)
+    if loss.kind == "either" and len(result.columns["pred"]) == 1:
+        return ""
+    return loss.flat.format(**result.params)
 
 
 def _sides(result: Result, gradient: Gradient) -> Iterator[str]:

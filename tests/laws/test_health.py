@@ -11,7 +11,7 @@ import pytest
 
 import lossctl
 from lossctl.losses import Loss, all_losses
-from lossctl.renderers.health import _FLAT, NOTHING, entries, health, percent
+from lossctl.renderers.health import NOTHING, entries, health, percent
 from lossctl.renderers.look import Look
 from lossctl.report import Result
 from tests.laws.problems import Problem, problem, problems
@@ -77,7 +77,7 @@ def test_losses_with_flat_regions_are_those_that_have_a_reason(loss: Loss) -> No
         assert gradient is not None
         shares.append(gradient.zero / entries(gradient))
     # Soft labels and single columns have no flat regions where labels have them; ties are rare.
-    assert (max(shares) > 0.01) == (loss.name in _FLAT)
+    assert (max(shares) > 0.01) == bool(loss.flat)
 
 
 def test_the_reasons_are_true_row_by_row() -> None:
