@@ -150,15 +150,18 @@ class Rows:
         if training < parameters:
             what = "rows to train on" if validation else "rows"
             raise InputError(f"{training} {what} are fewer than the {parameters} weights to learn")
+        if self._split.share and not validation:
+            raise InputError(
+                f"--validation {self._split.share:g} holds none of {training} rows out"
+            )
         if not mass:
             raise ZeroWeights("all weights are zero", column=problem.named.weight)
         if problem.task.classifies and not truth.varies[0]:
             raise one_class(problem.named.target)
         for name, varies in zip(names, variety.varies, strict=True):
             if not varies:
-                raise InputError(
-                    "is constant: it cannot be told from the intercept; leave it out", column=name
-                )
+                what = "the same in all rows: it cannot be told from the intercept. Leave it out."
+                raise InputError(what, column=name)
         self._kept = kept
         self._seen = Seen(counts, training, validation)
         return self._seen
