@@ -119,8 +119,10 @@ def descend(
             if judge.watch is not None:
                 judge.watch(epoch, loss)
             objective = loss + 0.5 * float(penalised @ (theta * theta))
-            stale = stale + 1 if objective >= best - training.tol * abs(best) else 0
-            best = min(best, objective)
+            if objective < best - training.tol * abs(best) or best == math.inf:
+                best, stale = objective, 0
+            else:
+                stale += 1
             if stale >= PATIENCE:
                 # It circles around the lowest point: the middle of its trail is nearer.
                 theta[:] = trail / length

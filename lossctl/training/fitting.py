@@ -269,8 +269,8 @@ def _notes(problem: Problem, shape: Shape, found: Descent, training: Training) -
     relu = shape.hidden and shape.activation == "relu"
     if training.optimizer == "lbfgs" and (relu or kinked(problem.task.bound)):
         notes.append(
-            f"{name}: lbfgs takes slopes for smooth, and here they jump: it may have stopped short"
-            " of the lowest value. --optimizer sgd does not."
+            f"{name}: lbfgs takes slopes for smooth, and here they jump: it may have stopped a little"
+            " above the lowest value; --optimizer sgd with a fitting --lr may get below"
         )
     if found.ended == "epochs":
         notes.append(

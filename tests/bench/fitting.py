@@ -1,7 +1,7 @@
 """Time one epoch of fit beside bare matrix products: ``python -m tests.bench.fitting ROWS ROUNDS``.
 
 The products are those of a linear model by mini-batches, X[b] @ w and X[b].T @ s, and nothing
-else: *shuffled* takes each mini-batch from all over X, as training does, *in order* walks through X.
+else: *shuffled* takes the rows of each from all over X, *in order* walks through X.
 Prints, as JSON, the seconds and the values of each, round by round, the warm-up left out.
 """
 
