@@ -183,7 +183,8 @@ class _Rooms:
             size = window.size if turn == 0 and not self._rooms else self._size
             self._rooms.append(Room(self._data.features, size))
         order = Order.drawn(rng, window.size, self._length)
-        return self._rooms[turn].fill(window, self._data.shift, order)
+        with np.errstate(all="ignore"):  # which holds for one thread only
+            return self._rooms[turn].fill(window, self._data.shift, order)
 
 
 class Guard:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from lossctl.engines.local import run
-from lossctl.errors import UsageError
+from lossctl.errors import InputError, UsageError
 from lossctl.losses.spec import parse_specs
 from lossctl.sources.table import Want
 from lossctl.tables import files_of, header_of, in_files, open_table, prepare, rereadable
@@ -104,7 +104,8 @@ def _fit(
         seen = rows.look(shape.size, None if watch is None else _reading(watch))
     # L-BFGS of a linear model always runs on standardised features: its steps suit only these.
     inside = training.standardize or (training.optimizer == "lbfgs" and not hidden)
-    scaling = scaling_of(rows.training(), len(features)) if inside else None
+    with in_files(source):
+        scaling = scaling_of(rows.training(), features) if inside else None
     shift = None if scaling is None else _shift(scaling)
     goal = Goal.of(problem.task, problem.link, shape)
     data = Data(rows.training, len(features), shift)
@@ -208,23 +209,28 @@ def _value(problem: Problem, predictor: Predictor, chunks: Iterator[Chunk]) -> f
     return math.nan if value is None else value
 
 
-def scaling_of(chunks: Iterator[Chunk], features: int) -> Scaling:
+def scaling_of(chunks: Iterator[Chunk], names: tuple[str, ...]) -> Scaling:
     """Return mean and standard deviation (ddof 0) of every feature, unweighted.
 
     Windows of a fixed number of rows are joined in order.
     Source: Chan, Golub and LeVeque, "Algorithms for computing the sample variance" (1983).
     """
     count = 0
-    means, squares = np.zeros(features), np.zeros(features)
-    for window in in_windows(chunks, WINDOW):
-        n = window.size
-        mean = np.array([column.mean() for column in window.x])
-        spread = [np.square(x - m).sum() for x, m in zip(window.x, mean, strict=True)]
-        gap = mean - means
-        squares += np.array(spread) + gap * gap * (count * n / (count + n))
-        means += gap * (n / (count + n))
-        count += n
-    deviations = np.sqrt(squares / count)
+    means, squares = np.zeros(len(names)), np.zeros(len(names))
+    with np.errstate(all="ignore"):
+        for window in in_windows(chunks, WINDOW):
+            n = window.size
+            mean = np.array([column.mean() for column in window.x])
+            spread = [np.square(x - m).sum() for x, m in zip(window.x, mean, strict=True)]
+            gap = mean - means
+            squares += np.array(spread) + gap * gap * (count * n / (count + n))
+            means += gap * (n / (count + n))
+            count += n
+        deviations = np.sqrt(squares / count)
+    for name, deviation in zip(names, deviations.tolist(), strict=True):
+        if not 0.0 < deviation < math.inf:
+            what = "its deviation is too small or too large a number to standardise it. Rescale it."
+            raise InputError(what, column=name)
     return Scaling(tuple(means.tolist()), tuple(deviations.tolist()))
 
 
@@ -236,9 +242,10 @@ def _unscaled(shape: Shape, theta: Floats, scaling: Scaling | None) -> list[Floa
     """Return the layers in the units of the file."""
     first, *rest = matrices(shape, theta)
     if scaling is not None:
-        slopes = first[:, :-1] / np.array(scaling.deviations)
-        away = slopes @ np.array(scaling.means)
-        first = np.column_stack([slopes, first[:, -1] - away])
+        with np.errstate(all="ignore"):
+            slopes = first[:, :-1] / np.array(scaling.deviations)
+            away = slopes @ np.array(scaling.means)
+            first = np.column_stack([slopes, first[:, -1] - away])
     return [first, *rest]
 
 
@@ -269,8 +276,8 @@ def _notes(problem: Problem, shape: Shape, found: Descent, training: Training) -
     relu = shape.hidden and shape.activation == "relu"
     if training.optimizer == "lbfgs" and (relu or kinked(problem.task.bound)):
         notes.append(
-            f"{name}: lbfgs takes slopes for smooth, and here they jump: it may have stopped a little"
-            " above the lowest value; --optimizer sgd with a fitting --lr may get below"
+            f"{name}: lbfgs takes slopes for smooth, and here they jump: it may have stopped a"
+            " little above the lowest value; --optimizer sgd with a fitting --lr may get below"
         )
     if found.ended == "epochs":
         notes.append(

@@ -371,6 +371,21 @@ def test_bad_data_are_one_line(run: Run, write: Write, name: str) -> None:
     assert f"{path}{said}" in done.err
 
 
+@pytest.mark.parametrize("scale", [1e-200, 1e200])
+def test_a_feature_that_cannot_be_standardised_is_named(
+    run: Run, write: Write, scale: float
+) -> None:
+    path = write(text_of({**columns(), "b": [scale * x for x in columns()["b"]]}))
+    words = ("fit", path, "-y", "y", "--features", "a,b", "--loss", "mse")
+    for options in (["--standardize"], ["--optimizer", "lbfgs"]):
+        done = run(*words, *options)
+        assert (done.code, done.out) == (3, "")
+        assert done.err == (
+            f"{path}: b: its deviation is too small or too large a number to standardise it."
+            " Rescale it.\n"
+        )
+
+
 def test_missing_rows_may_be_left_out(run: Run, write: Write) -> None:
     path = write(text_of(spoiled(a="NA", b="inf", y="")))
     words = ("fit", path, "-y", "y", "--features", "a,b", "--loss", "mse", "--json")
