@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
@@ -162,7 +163,9 @@ def command(
     )
     asked = Asked(opt.once(target, "--target"), tuple(features or ()), trained)
     loaded()
-    with followed() as watch, open_fits(inputs(files), losses, chosen, asked, watch) as fits:
+    with ExitStack() as stack:
+        with followed() as watch:  # which is gone from the terminal before anything is written
+            fits = stack.enter_context(open_fits(inputs(files), losses, chosen, asked, watch))
         _write(fits, compare is not None, where)
 
 

@@ -14,8 +14,8 @@ def command(
         str,
         typer.Argument(
             metavar="[NAME]",
-            help="Of what: report, comparison, check, doctor, fit, fit_comparison (what --json prints "
-            "of eval, compare, check, doctor, fit and fit --compare) or model (what fit -o writes).",
+            help="Of what: report, comparison, check, doctor, fit, fit_comparison (what --json "
+            "prints of eval, compare, check, doctor, fit, fit --compare), model (of fit -o).",
         ),
     ] = "report",
 ) -> None:

@@ -61,7 +61,7 @@ Tolerance = Annotated[
     typer.Option(
         "--tol",
         metavar="X",
-        help="Progress is a loss that falls by this share: 1e-4 of sgd, 0 of lbfgs.",
+        help="Progress is a loss that falls by this share: 1e-5 of sgd, 0 of lbfgs.",
     ),
 ]
 Penalty = Annotated[

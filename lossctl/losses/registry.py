@@ -247,7 +247,8 @@ def loss(
     ``y`` and ``pred`` are domains, or functions of the parameters that return one. ``hint`` is
     what the message says when a prediction lies outside ``pred``. ``zero_at_truth``: whether the
     loss is 0 at ŷ = y, and never falls as ŷ moves away. ``signed``: whether it can be negative.
-    ``flat``: why whole regions of slopes are 0. ``constant``: what the best constant prediction is, or a function of the form.
+    ``flat``: why whole regions of slopes are 0. ``constant``: what the best constant prediction is,
+    or a function of the form.
     """
 
     def register(kernel: Kernel) -> Kernel:

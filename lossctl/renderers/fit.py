@@ -20,7 +20,7 @@ SHOWN = 20  # coefficients; JSON has all
 ENDED = {
     "tol": "no more progress",
     "epochs": "epochs used up",
-    "gradient": "slope is 0",
+    "gradient": "slope has vanished",
     "line search": "no lower point found",
 }
 

@@ -125,8 +125,10 @@ def descend(
             if judge.watch is not None:
                 judge.watch(epoch, loss)
             objective = loss + 0.5 * float(penalised @ (theta * theta))
-            stale = stale + 1 if objective >= best - training.tol * abs(best) else 0
-            best = min(best, objective)
+            if objective < best - training.tol * abs(best) or best == math.inf:
+                best, stale = objective, 0
+            else:
+                stale += 1
             if stale >= PATIENCE:
                 # It circles around the lowest point: the middle of its trail is nearer.
                 theta[:] = trail / length
@@ -187,7 +189,8 @@ class _Rooms:
             size = window.size if turn == 0 and not self._rooms else self._size
             self._rooms.append(Room(self._data.features, size))
         order = Order.drawn(rng, window.size, self._length)
-        return self._rooms[turn].fill(window, self._data.shift, order)
+        with np.errstate(all="ignore"):  # which holds for one thread only
+            return self._rooms[turn].fill(window, self._data.shift, order)
 
 
 class Guard:

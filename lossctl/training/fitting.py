@@ -126,9 +126,10 @@ def _unscaled(shape: Shape, theta: Floats, scaling: Scaling | None) -> list[Floa
     """Return the layers in the units of the file."""
     first, *rest = matrices(shape, theta)
     if scaling is not None:
-        slopes = first[:, :-1] / np.array(scaling.deviations)
-        away = slopes @ np.array(scaling.means)
-        first = np.column_stack([slopes, first[:, -1] - away])
+        with np.errstate(all="ignore"):
+            slopes = first[:, :-1] / np.array(scaling.deviations)
+            away = slopes @ np.array(scaling.means)
+            first = np.column_stack([slopes, first[:, -1] - away])
     return [first, *rest]
 
 
@@ -159,8 +160,8 @@ def _notes(problem: Problem, shape: Shape, found: Descent, training: Training) -
     relu = shape.hidden and shape.activation == "relu"
     if training.optimizer == "lbfgs" and (relu or kinked(problem.task.bound)):
         notes.append(
-            f"{name}: lbfgs takes slopes for smooth, and here they jump: it may have stopped short"
-            " of the lowest value. --optimizer sgd does not."
+            f"{name}: lbfgs takes slopes for smooth, and here they jump: it may have stopped a"
+            " little above the lowest value; --optimizer sgd with a fitting --lr may get below"
         )
     if found.ended == "epochs":
         notes.append(

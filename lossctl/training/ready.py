@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from lossctl.engines.local import run
+from lossctl.errors import InputError
 from lossctl.sources.table import Want
 from lossctl.tables import header_of, in_files, open_table, prepare
 from lossctl.task import same_label
@@ -75,7 +77,8 @@ def ready_for(
         rows.look(shape.size, None if watch is None else _reading(watch))
     # L-BFGS of a linear model always runs on standardised features: its steps suit only these.
     inside = training.standardize or (training.optimizer == "lbfgs" and not hidden)
-    scaling = scaling_of(rows.training(), len(features)) if inside else None
+    with in_files(source):
+        scaling = scaling_of(rows.training(), features) if inside else None
     shift = None if scaling is None else _shift(scaling)
     goal = Goal.of(problem.task, problem.link, shape)
     return Ready(problem, rows, goal, Data(rows.training, len(features), shift), scaling)
@@ -139,23 +142,28 @@ def descended(ready: Ready, training: Training, judge: Judge) -> Descent:
     return minimise(goal, data, start, penalty, training, judge)
 
 
-def scaling_of(chunks: Iterator[Chunk], features: int) -> Scaling:
+def scaling_of(chunks: Iterator[Chunk], names: tuple[str, ...]) -> Scaling:
     """Return mean and standard deviation (ddof 0) of every feature, unweighted.
 
     Windows of a fixed number of rows are joined in order.
     Source: Chan, Golub and LeVeque, "Algorithms for computing the sample variance" (1983).
     """
     count = 0
-    means, squares = np.zeros(features), np.zeros(features)
-    for window in in_windows(chunks, WINDOW):
-        n = window.size
-        mean = np.array([column.mean() for column in window.x])
-        spread = [np.square(x - m).sum() for x, m in zip(window.x, mean, strict=True)]
-        gap = mean - means
-        squares += np.array(spread) + gap * gap * (count * n / (count + n))
-        means += gap * (n / (count + n))
-        count += n
-    deviations = np.sqrt(squares / count)
+    means, squares = np.zeros(len(names)), np.zeros(len(names))
+    with np.errstate(all="ignore"):
+        for window in in_windows(chunks, WINDOW):
+            n = window.size
+            mean = np.array([column.mean() for column in window.x])
+            spread = [np.square(x - m).sum() for x, m in zip(window.x, mean, strict=True)]
+            gap = mean - means
+            squares += np.array(spread) + gap * gap * (count * n / (count + n))
+            means += gap * (n / (count + n))
+            count += n
+        deviations = np.sqrt(squares / count)
+    for name, deviation in zip(names, deviations.tolist(), strict=True):
+        if not 0.0 < deviation < math.inf:
+            what = "its deviation is too small or too large a number to standardise it. Rescale it."
+            raise InputError(what, column=name)
     return Scaling(tuple(means.tolist()), tuple(deviations.tolist()))
 
 

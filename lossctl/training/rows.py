@@ -39,6 +39,13 @@ FIRST = 64  # rows in which most features vary
 GOLDEN, MIX = 0x9E3779B97F4A7C15, (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
 
 
+class Sides(NamedTuple):
+    """Rows to train on, and rows that are held out, if any are."""
+
+    training: Chunk
+    validation: Chunk | None
+
+
 class Part(NamedTuple):
     """The rows of one block that count, and which of them are held out for validation."""
 
@@ -47,15 +54,11 @@ class Part(NamedTuple):
     held: Flags | None
     marks: Any
 
-    @property
-    def training(self) -> Chunk:
-        """The rows to train on."""
-        return self.rows if self.held is None else self.rows.of(~self.held)
-
-    @property
-    def validation(self) -> Chunk | None:
-        """The rows that are held out."""
-        return None if self.held is None else self.rows.of(self.held)
+    def sides(self) -> Sides:
+        """Return the rows to train on, and those that are held out."""
+        if self.held is None:
+            return Sides(self.rows, None)
+        return Sides(self.rows.of(~self.held), self.rows.of(self.held))
 
 
 def held_out(rows: NDArray[np.int64], seed: int, share: float) -> Flags:
@@ -98,7 +101,7 @@ class Rows:
         self._options = options
         self._split = split
         self._identities = identities(source)
-        self._kept: list[Part] | None = None
+        self._kept: list[Sides] | None = None
         self._seen: Seen | None = None
 
     @property
@@ -114,60 +117,62 @@ class Rows:
 
     def training(self) -> Iterator[Chunk]:
         """Give the rows to train on."""
-        for part in self._parts():
-            yield part.training
+        for sides in self._sides():
+            yield sides.training
 
     def validation(self) -> Iterator[Chunk]:
         """Give the rows that are held out."""
-        for part in self._parts():
-            if part.validation is not None:
-                yield part.validation
+        for sides in self._sides():
+            if sides.validation is not None:
+                yield sides.validation
 
     def look(self, parameters: int, watch: Watch | None = None) -> Seen:
         """Read all rows once: refuse those from which nothing can be learned, keep them if few."""
         problem, in_memory = self.problem, paths_of(self.source) is None
         names = problem.named.features
         variety, truth = Variety(len(names)), Variety(1)
-        kept: list[Part] | None = []
+        kept: list[Sides] | None = []
         training = validation = numbers = 0
-        mass, marks = 0.0, NO_MARKS
+        heaviest, marks = 0.0, NO_MARKS
         with open_table(self.source, self._options) as table:
             for part in self._read(table, self._part, watch):
-                chunk = part.training
+                sides = part.sides()
+                chunk = sides.training
                 variety.see(chunk.x)
                 truth.see((chunk.y,))
                 marks = marks.join(part.marks)
                 training += chunk.size
                 validation += part.rows.size - chunk.size
-                mass += chunk.size if chunk.weight is None else float(chunk.weight.sum())
+                weight = np.ones(1) if chunk.weight is None else chunk.weight
+                heaviest = max(heaviest, float(weight.max(initial=0.0)))
                 numbers += part.rows.size * (len(names) + 2)
                 # Data in memory are there anyway; only views of them are kept.
                 kept = None if kept is None or (numbers > KEPT and not in_memory) else kept
                 if kept is not None:
-                    kept.append(part)
+                    kept.append(sides)
             counts = table.finish()
         check_marks(marks)
         if training < parameters:
             what = "rows to train on" if validation else "rows"
             raise InputError(f"{training} {what} are fewer than the {parameters} weights to learn")
-        if not mass:
+        if self._split.share and not validation:
+            raise InputError(
+                f"--validation {self._split.share:g} holds none of {training} rows out"
+            )
+        if not heaviest:
             raise ZeroWeights("all weights are zero", column=problem.named.weight)
         if problem.task.classifies and not truth.varies[0]:
             raise one_class(problem.named.target)
         for name, varies in zip(names, variety.varies, strict=True):
             if not varies:
-                raise InputError(
-                    "is constant: it cannot be told from the intercept; leave it out", column=name
-                )
+                what = "the same in all rows: it cannot be told from the intercept. Leave it out."
+                raise InputError(what, column=name)
         self._kept = kept
         self._seen = Seen(counts, training, validation)
         return self._seen
 
-    def _parts(self) -> Iterator[Part]:
-        if self._kept is not None:
-            yield from self._kept
-            return
-        yield from self.each(lambda part: part)
+    def _sides(self) -> Iterator[Sides]:
+        return self.each(Part.sides) if self._kept is None else iter(self._kept)
 
     def each(self, work: Callable[[Part], Result]) -> Iterator[Result]:
         """Give what ``work`` makes of every block, read anew; the data must be the same still."""

@@ -98,7 +98,7 @@ def settled(settings: Settings) -> Training:
         0.01 if settings.lr is None else float(settings.lr),
         32 if settings.batch_size is None else settings.batch_size,
         (200 if sgd else 1000) if settings.epochs is None else settings.epochs,
-        (1e-4 if sgd else 0.0) if settings.tol is None else float(settings.tol),
+        (1e-5 if sgd else 0.0) if settings.tol is None else float(settings.tol),
         float(settings.l2),
         bool(settings.standardize),
         float(settings.validation),

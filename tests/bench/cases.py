@@ -66,8 +66,8 @@ class Judgement:
 class Case:
     """Contenders that take turns, round after round, and the judgements on them.
 
-    With `array_rows` there are no contenders: ``tests.bench.arrays`` times lossctl and numpy on
-    arrays of that many rows inside one process.
+    With `array_rows` there are no contenders: the module `array_module` of ``tests.bench`` times
+    lossctl and numpy on arrays of that many rows inside one process.
     """
 
     name: str
@@ -76,6 +76,7 @@ class Case:
     judgements: tuple[Judgement, ...]
     rounds: int
     array_rows: int = 0
+    array_module: str = "arrays"
 
 
 def lossctl_eval(data: Dataset, *options: str, name: str = LOSSCTL) -> Contender:
@@ -293,6 +294,16 @@ CASES = (
         (versus("numpy", 2.0, 1.0),),
         rounds=9,
         array_rows=50 * MILLION,
+    ),
+    Case(
+        "fit",
+        "lossctl.fit(mse, linear, one epoch of sgd at 1,024) on 20 numpy arrays beside the two bare"
+        " matrix products of each mini-batch, by turns in one process",
+        (),
+        (Judgement(LOSSCTL, "shuffled", 3.0), Judgement(LOSSCTL, "in order")),
+        rounds=9,
+        array_rows=MILLION,
+        array_module="fitting",
     ),
     Case(
         "check",

@@ -200,7 +200,8 @@ def run_case(case: Case, directory: Path, rounds: int, scale: float) -> Outcome:
 
 def _run_arrays(case: Case, rounds: int, rows: int) -> Outcome:
     """Run the case whose contenders share one process."""
-    run = run_process([sys.executable, "-m", f"{__package__}.arrays", str(rows), str(rounds)])
+    module = f"{__package__}.{case.array_module}"
+    run = run_process([sys.executable, "-m", module, str(rows), str(rounds)])
     measured = json.loads(run.output)
     values = [value for one in measured.values() for value in one["values"]]
     if not all(agrees(value, values[0]) for value in values):

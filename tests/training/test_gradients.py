@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -61,7 +62,7 @@ def goal_of(spec: str, k: int, hidden: int, activation: str) -> Goal:
     return Goal.of(task, link_of(parsed.bound, k), Shape(D, k, hidden, activation))
 
 
-def truth(goal: Goal) -> Floats:
+def truth(goal: Goal) -> Any:
     rng = np.random.default_rng(2)
     if goal.shape.outputs > 2:
         return rng.integers(0, goal.shape.outputs, N)
