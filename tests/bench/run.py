@@ -25,6 +25,8 @@ PEERS = Path(__file__).parent / "peers"
 # any two contenders must agree.
 TOLERANCE = 0.5e-9
 
+LARGEST_PICTURE = 300_000  # bytes, for any number of rows
+
 # What ru_maxrss counts in: bytes on macOS, KiB on Linux.
 MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
@@ -140,12 +142,22 @@ def check_answer(contender: Contender, output: str, file: Prepared, out: Path) -
                 if not math.isfinite(float(output)):
                     raise BenchError(f"{contender.name} found {output.strip()} in {file.path}")
                 return
+            case "picture":
+                check_picture(contender.name, out)
+                return
             case "none":
                 return
     except (ValueError, TypeError, KeyError) as error:
         raise BenchError(f"{contender.name} printed no value: {output[:200]!r}") from error
     if not agrees(value, file.mse):
         raise BenchError(f"{contender.name} found {value!r} in {file.path}, not {file.mse!r}")
+
+
+def check_picture(name: str, out: Path) -> None:
+    """Raise BenchError unless a picture is an SVG of less than 300 KB."""
+    found = out.read_bytes()
+    if not found.startswith(b"<?xml") or len(found) >= LARGEST_PICTURE:
+        raise BenchError(f"{name} wrote {len(found)} bytes that are no small SVG")
 
 
 def check_table(name: str, file: Path, out: Path) -> None:
