@@ -67,9 +67,9 @@ COMMANDS = {
     "doctor": "doctor",
     "losses": "catalogue",
     "gradcheck": "gradcheck",
-    "plot": "plot",
     "selftest": "selftest",
     "schema": "schema",
+    "plot": "plot",
 }
 GROUPS = ("plot",)  # commands that have commands of their own
 
