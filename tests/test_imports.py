@@ -62,6 +62,8 @@ def test_the_library_does_without_the_command_line() -> None:
 def test_help_needs_no_numbers() -> None:
     for words in (["--help"], ["--version"], ["eval", "--help"], ["samples", "--help"]):
         assert loaded_by(PROGRAM, *words) == {"typer"}
+    for words in (["plot", "--help"], ["plot", "samples", "--help"]):
+        assert loaded_by(PROGRAM, *words) == {"typer"}
     assert loaded_by(PROGRAM, "schema") == {"typer"}
 
 
@@ -110,6 +112,12 @@ def test_a_table_needs_rich_and_no_more(small: Path) -> None:
 def test_a_page_needs_what_draws_and_fills_it(small: Path) -> None:
     loaded = loaded_by(PROGRAM, "eval", "mse", small, "-f", "html")
     assert loaded == {"typer", "numpy", "matplotlib", "jinja2"}
+
+
+def test_a_picture_needs_matplotlib_and_no_pandas(small: Path) -> None:
+    picture = small.with_name("picture.svg")
+    words = ["plot", "samples", "mse", small, "-o", picture]
+    assert loaded_by(PROGRAM, *words) == {"typer", "numpy", "matplotlib"}
 
 
 def test_a_large_file_needs_polars_and_no_pandas(tmp_path: Path) -> None:

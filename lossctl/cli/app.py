@@ -68,9 +68,9 @@ COMMANDS = {
     "losses": "catalogue",
     "gradcheck": "gradcheck",
     "fit": "fit",
-    "plot": "plot",
     "selftest": "selftest",
     "schema": "schema",
+    "plot": "plot",
 }
 GROUPS = ("plot",)  # commands that have commands of their own
 

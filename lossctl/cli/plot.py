@@ -11,9 +11,10 @@ KINDS = ("curves", "samples", "residuals", "calibration", "gradient", "groups", 
 
 
 def about() -> None:
-    """Draw a picture: losses as curves, or how rows fare, as PNG, SVG or PDF.
+    """Draw pictures of losses, rows and groups.
 
-    It needs matplotlib: pip install 'lossctl[plot]'. The same command writes the same bytes.
+    As PNG, SVG or PDF, in a light and a dark theme; the same command writes the same bytes. It
+    needs matplotlib: pip install 'lossctl[plot]'.
     """
 
 

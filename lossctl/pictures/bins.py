@@ -58,10 +58,14 @@ def _closer(values: Floats, counts: Ints, whole: Bins, *, exact: bool) -> Bins:
     limit = float(sizes[order][min(rank, len(sizes) - 1)])
     if max(whole.counts) * CROWDED < n or not 0.0 < limit * SHORTER < float(sizes.max()):
         return whole
-    near = sizes <= limit
-    part = _even(values[near], counts[near], exact=exact)
-    inside = (values >= part.edges[0]) & (values < part.edges[-1])
-    return part._replace(beyond=int(counts[~inside].sum())) if len(part.counts) > 1 else whole
+    near = values[sizes <= limit]
+    if near[0] == near[-1]:
+        return whole
+    exponent = _exponent(near, exact=exact)
+    numbers = numbers_of(values, exponent)
+    ends = numbers_of(near[[0, -1]], exponent)
+    inside = (numbers >= ends[0]) & (numbers <= ends[1])
+    return _filled(numbers[inside], counts[inside], exponent, int(counts[~inside].sum()))
 
 
 def _median(x: Floats, counts: Ints) -> float:
@@ -72,20 +76,32 @@ def _median(x: Floats, counts: Ints) -> float:
 
 def _even(values: Floats, counts: Ints, *, exact: bool) -> Bins:
     low, high = float(values[0]), float(values[-1])
-    largest = max(-low, high)
     if low == high:
         return Bins((low, high), (int(counts.sum()),))
+    exponent = _exponent(values, exact=exact)
+    return _filled(numbers_of(values, exponent), counts, exponent, 0)
+
+
+def _exponent(values: Floats, *, exact: bool) -> int:
+    """Return the smallest that takes at most ``MOST`` bins of that power of two."""
+    low, high = float(values[0]), float(values[-1])
+    finest = math.frexp(max(-low, high))[1] - (53 if exact else RESOLVED)
     exponent = math.frexp(high / 2.0 - low / 2.0)[1] + 1 - MOST.bit_length()
-    finest = math.frexp(largest)[1] - (53 if exact else RESOLVED)
     exponent = max(exponent, finest, -1074)
-    numbers = numbers_of(values, exponent)
-    while int(numbers[-1]) - int(numbers[0]) >= MOST:
+    while True:
+        first, last = numbers_of(values[[0, -1]], exponent).tolist()
+        if last - first < MOST:
+            return exponent
         exponent += 1
-        numbers = numbers_of(values, exponent)
+
+
+def _filled(numbers: Ints, counts: Ints, exponent: int, beyond: int) -> Bins:
     first = int(numbers[0])
     found = np.bincount(numbers - first, weights=counts)
-    edges = (math.ldexp(float(first + at), exponent) for at in range(len(found) + 1))
-    return Bins(tuple(edges), tuple(map(int, found.tolist())))
+    with np.errstate(over="ignore"):
+        edges = np.ldexp(np.arange(first, first + len(found) + 1, dtype=np.float64), exponent)
+    edges = np.nan_to_num(edges)
+    return Bins(tuple(edges.tolist()), tuple(map(int, found.tolist())), beyond=beyond)
 
 
 def numbers_of(x: Floats, exponent: int) -> Ints:

@@ -64,7 +64,7 @@ def _curve(bound: BoundLoss) -> NamedCurve:
         )
     curve = curve_of(bound)
     if loss.aggregate not in BATCHED:
-        return NamedCurve(bound.spec, curve, zeros_of(curve))
+        return NamedCurve(bound.spec, curve, zeros_of(bound, curve))
     return _of_a_batch(bound, curve)
 
 
@@ -89,14 +89,16 @@ def _of_a_batch(bound: BoundLoss, curve: Curve) -> NamedCurve:
     lines = (Line("", values),), (Line("", slopes),)
     made = Curve(x, curve.symbol, curve.about, *lines, "∂L/∂ŷ")
     words = f"the value L of 4 rows, of which three stay at {stay}"
-    return NamedCurve(bound.spec, made, zeros_of(made), words)
+    return NamedCurve(bound.spec, made, zeros_of(bound, made), words)
 
 
-def zeros_of(curve: Curve) -> tuple[float | None, ...]:
-    """Return where each line is 0; None where it is nowhere or along a stretch.
+def zeros_of(bound: BoundLoss, curve: Curve) -> tuple[float | None, ...]:
+    """Return where each line is 0 because the answer is right; None where it is nowhere.
 
-    Where it is 0 on both sides of no error at all, that is meant.
+    Neither has a line a place that is 0 along a stretch, unless no error at all is part of it.
     """
+    if not bound.loss.zero_at_truth:
+        return (None,) * len(curve.loss)
     found: list[float | None] = []
     for line in curve.loss:
         at = curve.x[line.values == 0.0]
@@ -145,13 +147,13 @@ def _words(rows: Sequence[Row]) -> Iterable[str]:
 
 
 def _meets(made: NamedCurve) -> bool:
-    """Whether every line is 0 at a point, and never falls on the way from it."""
+    """Whether every line is 0 at a point, and larger with every step from it."""
     for line, zero in zip(made.curve.loss, made.zeros, strict=True):
         if zero is None:
             return False
         x, values = made.curve.x, line.values
         left, right = values[x <= zero], values[x >= zero]
-        if not ((left[:-1] >= left[1:]).all() and (right[1:] >= right[:-1]).all()):
+        if not ((left[:-1] > left[1:]).all() and (right[1:] > right[:-1]).all()):
             return False
     return True
 

@@ -24,6 +24,12 @@ CELLS = 512  # of an axis: eight times what a picture shows, to look closer wher
 SMALLEST = -1074
 
 
+def cells_of(x: Floats, exponent: int) -> Ints:
+    """Return ⌊x/2^exponent⌋, which must be below 2⁵³ in size; exact where the quotient vanishes."""
+    scaled = np.floor(np.ldexp(x, -exponent)).astype(np.int64)
+    return np.where((scaled == 0) & (x < 0.0), -1, scaled)
+
+
 class Axis(NamedTuple):
     """The extremes of the numbers along an axis; the exponent of its cells follows from them."""
 
@@ -50,17 +56,17 @@ class Axis(NamedTuple):
         return exponent
 
     def _cells(self, exponent: int) -> int:
-        first, last = (math.floor(math.ldexp(x, -exponent)) for x in (self.low, self.high))
-        return last - first + 1
+        first, last = cells_of(np.array([self.low, self.high]), exponent).tolist()
+        return int(last - first + 1)
 
     @property
     def first(self) -> int:
         """The number of the first cell."""
-        return math.floor(math.ldexp(self.low, -self.exponent))
+        return int(cells_of(np.array([self.low]), self.exponent)[0])
 
     def numbers(self, x: Floats) -> Ints:
         """Return the numbers of cells, from 0 for the first."""
-        found: Ints = np.floor(np.ldexp(x, -self.exponent)).astype(np.int64) - self.first
+        found: Ints = cells_of(x, self.exponent) - self.first
         return found
 
     def shifted(self, numbers: Ints, whole: Axis) -> Ints:
@@ -69,8 +75,10 @@ class Axis(NamedTuple):
         return found
 
     def ends(self, numbers: Ints) -> Floats:
-        """Return the lower ends of cells."""
-        return np.ldexp((numbers + self.first).astype(np.float64), self.exponent)
+        """Return the lower ends of cells, none of them infinite."""
+        with np.errstate(over="ignore"):
+            found: Floats = np.ldexp((numbers + self.first).astype(np.float64), self.exponent)
+        return np.nan_to_num(found)
 
     @property
     def length(self) -> float:

@@ -63,7 +63,9 @@ def _words(groups: Sequence[Group], hidden: int, overall: float | None, level: f
             and not group.low <= overall <= group.high
             for group in groups
         )
-        text += f" The {level:g} % interval of {beyond} of {len(groups)} groups does not hold that."
+        text += (
+            f" Of {len(groups)} groups, {beyond} have a {level:g} % interval without that value."
+        )
     if hidden:
         text += f" {count_text(hidden)} better groups are left out."
     return text

@@ -114,7 +114,7 @@ class Window(NamedTuple):
 
     def ends(self, numbers: Ints) -> Floats:
         """Return the lower ends of cells that are shown."""
-        return np.ldexp(numbers.astype(np.float64), self.axis.exponent + self.shift)
+        return self.axis.ends((numbers << self.shift) - self.axis.first)
 
 
 def window_of(axis: Axis, cells: Ints, counts: Ints, most: int) -> Window:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from .data import Dataset
 
-Answer = Literal["number", "json", "table", "page", "finite", "none"]
+Answer = Literal["number", "json", "table", "page", "picture", "finite", "none"]
 Quantity = Literal["time", "peak", "peaks alike"]
 
 MILLION = 1_000_000
@@ -31,8 +31,9 @@ class Contender:
     interpreter, the directory of the peer scripts, the data file, that of its truth where it has
     one, and the file to write. `answer` says where the value to be checked is: the bare number on
     standard output, the report there, the per-row table or the page written to ``{out}``, any
-    finite number, or nowhere. With `piped`, the data file comes through ``cat`` on standard input.
-    `module` or `program` must be installed, else it is not run.
+    finite number, a picture in ``{out}`` that is an SVG of less than 300 KB, or nowhere. With
+    `piped`, the data file comes through ``cat`` on standard input. `module` or `program` must be
+    installed, else it is not run.
     """
 
     name: str
@@ -202,6 +203,25 @@ CASES = (
             lossctl_eval(PLAIN_10, name="-q"),
         ),
         (Judgement("--json", "-q", 1.6, 1.25),),
+        rounds=7,
+    ),
+    Case(
+        "plot",
+        "plot samples mse -o OUT.svg, beside the full report",
+        (
+            Contender(
+                "plot",
+                (
+                    *("{python}", "-m", "lossctl", "plot", "samples", "mse", "{file}"),
+                    *("-o", "{out}", "-f", "svg"),
+                ),
+                PLAIN_10,
+                answer="picture",
+                module="matplotlib",
+            ),
+            FULL,
+        ),
+        (Judgement("plot", "--json", 1.5),),
         rounds=7,
     ),
     Case(

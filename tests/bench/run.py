@@ -26,6 +26,7 @@ PEERS = Path(__file__).parent / "peers"
 TOLERANCE = 0.5e-9
 
 LARGEST_PAGE = 1_500_000  # bytes
+LARGEST_PICTURE = 300_000  # bytes, for any number of rows
 
 # What ru_maxrss counts in: bytes on macOS, KiB on Linux.
 MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
@@ -144,6 +145,9 @@ def check_answer(contender: Contender, output: str, file: Prepared, out: Path) -
                 if not math.isfinite(float(output)):
                     raise BenchError(f"{contender.name} found {output.strip()} in {file.path}")
                 return
+            case "picture":
+                check_picture(contender.name, out)
+                return
             case "none":
                 return
     except (ValueError, TypeError, KeyError) as error:
@@ -157,6 +161,13 @@ def page_value(out: Path) -> float:
     if out.stat().st_size > LARGEST_PAGE:
         raise BenchError(f"the page has {out.stat().st_size} bytes, over {LARGEST_PAGE}")
     return float(out.read_text(encoding="utf-8").split('data-value="', 1)[1].split('"', 1)[0])
+
+
+def check_picture(name: str, out: Path) -> None:
+    """Raise BenchError unless a picture is an SVG of less than 300 KB."""
+    found = out.read_bytes()
+    if not found.startswith(b"<?xml") or len(found) >= LARGEST_PICTURE:
+        raise BenchError(f"{name} wrote {len(found)} bytes that are no small SVG")
 
 
 def check_table(name: str, file: Path, out: Path) -> None:

@@ -44,9 +44,10 @@ def command(
     form: Form = None,
     theme: ThemeName = "light",
 ) -> None:
-    """Draw how often it happened where p was predicted, with 95 % intervals and counts.
+    """Draw how often it happened where p was predicted.
 
-    Of classes: how often the likeliest was right. Weights count in shares and in intervals.
+    With 95 % intervals (Wilson) and counts. Of classes: how often the likeliest was right. Weights
+    count in shares and in intervals.
 
     lossctl plot calibration preds.csv -p prob -o calibration.svg
     """

@@ -12,10 +12,10 @@ def command(
     form: Form = None,
     theme: ThemeName = "light",
 ) -> None:
-    """Draw loss and slope against the error, p or the logit, and what one more unit costs.
+    """Draw losses and their slopes as curves.
 
-    A value that is no mean over rows, as rmse, is drawn over a batch of four rows of which one
-    moves.
+    Against the error, p or the logit, beside what one more unit of error costs. A value that is
+    no mean over rows, as rmse, is drawn over a batch of four rows of which one moves.
 
     lossctl plot curves mae,mse,rmse,huber:delta=1 -o curves.svg
     """

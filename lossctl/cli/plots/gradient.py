@@ -29,7 +29,9 @@ def command(
     form: Form = None,
     theme: ThemeName = "light",
 ) -> None:
-    """Draw how the entries of the gradient are spread, and what share is 0, vanishes or is capped.
+    """Draw how the gradient is spread over rows.
+
+    Its entries, and what share of them is 0, vanishes or has the largest slope there is.
 
     lossctl plot gradient huber:delta=20 preds.csv -o gradient.svg
     """

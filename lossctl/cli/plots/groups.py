@@ -32,7 +32,9 @@ def command(
     form: Form = None,
     theme: ThemeName = "light",
 ) -> None:
-    """Draw the value of every group with its 95 % interval, worst first, beside that of all rows.
+    """Draw the value of every group.
+
+    With its 95 % interval, worst first, beside the value of all rows.
 
     lossctl plot groups rmse preds.csv --by region -o groups.svg
     """

@@ -23,10 +23,10 @@ def command(
     form: Form = None,
     theme: ThemeName = "light",
 ) -> None:
-    """Draw the errors e = ŷ − y against ŷ, their running median and their distribution.
+    """Draw errors against predictions.
 
-    Up to 4,096 rows are points, more of them shaded cells. A weight of 0 leaves a row out; others
-    count alike.
+    e = ŷ − y against ŷ, its running median and its distribution. Up to 4,096 rows are points,
+    more of them shaded cells. A weight of 0 leaves a row out; others count alike.
 
     lossctl plot residuals preds.csv -o residuals.svg
     """

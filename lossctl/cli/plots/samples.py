@@ -29,10 +29,10 @@ def command(
     form: Form = None,
     theme: ThemeName = "light",
 ) -> None:
-    """Draw how losses are spread over rows, and how few rows carry how much of their sum.
+    """Draw how losses are spread over rows.
 
-    The rows that cost the most are named. One pass, and a picture of the same size for any number
-    of rows.
+    A histogram, and the Lorenz curve: how few rows carry how much of the sum. The rows that cost
+    the most are named. One pass, and a picture of the same size for any number of rows.
 
     lossctl plot samples mse preds.csv -o samples.svg
     """

@@ -78,11 +78,10 @@ def bars(axes: Axes, bins: Bins, theme: Theme, *, sideways: bool = False) -> Non
     (axes.set_ylim if sideways else axes.set_xlim)(edges[0] - span, edges[-1] + span)
 
 
-def beyond(axes: Axes, bins: Bins, n: int) -> None:
-    """Say at the right what share of the numbers lies outside of the bins."""
-    if bins.beyond:
-        text = f"{share_text(bins.beyond / n)} lie beyond"
-        axes.text(0.99, 0.1, text, transform=axes.transAxes, ha="right", size=8)
+def remarks(bins: Bins, n: int) -> str:
+    """Return what a title says of bins that are logarithmic, or do not hold all n numbers."""
+    log = ", logarithmic" if bins.log else ""
+    return f"{log}; {share_text(bins.beyond / n)} lie beyond" if bins.beyond else log
 
 
 def log_ticks(bins: Bins) -> tuple[list[float], list[str]]:

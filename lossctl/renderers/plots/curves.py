@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from lossctl.pictures.records import LossCurves, Row
     from lossctl.renderers.plots.theme import Theme
 
-WIDE, HEAD, EACH = 9.0, 1.5, 2.9
-LEGEND = 0.3
+WIDE, HEAD, EACH = 9.0, 1.2, 2.66
+LINE, SWATCH, LETTER = 0.19, 0.72, 0.066  # inches of the key: a line, a sample, a letter
+ABOVE = 0.12  # inches between rows
 APART = 6  # marks along a line
+LABELLED = 4  # losses whose bars have room for numbers
 
 
 class Style(NamedTuple):
@@ -37,17 +39,77 @@ def draw(
 ) -> Figure:
     """Return the figure; without a size, as tall as there are kinds of x."""
     rows = picture.rows
-    made = sheet(picture, theme, size or (WIDE, HEAD + EACH * len(rows)), caption)
+    keys = [_key(row) for row in rows]
+    tall = HEAD + sum(EACH + LINE * key.lines for key in keys)
+    made = sheet(picture, theme, size or (WIDE, tall), caption)
     styles: dict[str, int] = {}
     for row in rows:
         for curve in row.curves:
             styles.setdefault(curve.spec, len(styles))
     height = made.room.height / len(rows)
-    for at, row in enumerate(rows):
-        bottom = made.room.bottom + made.room.height - (at + 1) * height
-        box = Box(made.room.left, bottom, made.room.width, height)
-        _row(made, box.within(bottom=0.45, top=0.28 + LEGEND), row, styles, theme)
+    extra = sum(key.lines for key in keys) / len(rows)
+    top = made.room.bottom + made.room.height
+    for row, key in zip(rows, keys, strict=True):
+        own = height + LINE * (key.lines - extra)
+        top -= own
+        box = Box(made.room.left, top, made.room.width, own)
+        _row(made, box.within(bottom=0.45, top=ABOVE + 0.3 + LINE * key.lines), row, styles, theme)
+        _write_key(made, box, row, key, styles, theme)
     return made.figure
+
+
+class Key(NamedTuple):
+    """What tells the lines of a row apart: their names, and how many stand beside each other."""
+
+    names: tuple[tuple[str, int, str], ...]
+    columns: int
+
+    @property
+    def lines(self) -> int:
+        """How many lines it has."""
+        return -(-len(self.names) // self.columns)
+
+
+def _key(row: Row) -> Key:
+    """Return the key: a name for every line with the spec and the place of the line in it."""
+    names = []
+    for curve in row.curves:
+        name = f"{curve.spec} (L of 4 rows)" if curve.batch else curve.spec
+        slopes, losses = curve.curve.slope, curve.curve.loss
+        lines = slopes if len(slopes) > len(losses) else losses
+        for order, line in enumerate(lines):
+            names.append((curve.spec, order, f"{name}, {line.name}" if line.name else name))
+    widest = max(len(name) for _, _, name in names)
+    return Key(tuple(names), max(1, int((WIDE - 0.6) / (SWATCH + LETTER * widest))))
+
+
+def _write_key(
+    made: Sheet, box: Box, row: Row, key: Key, styles: dict[str, int], theme: Theme
+) -> None:
+    from matplotlib.lines import Line2D
+
+    handles = []
+    for spec, order, name in key.names:
+        style = _style(styles[spec], order, theme, _several(row))
+        look: dict[str, Any] = {"color": style.color, "ls": style.dash, "marker": style.mark}
+        handles.append(Line2D([], [], lw=1.7, ms=3.8, mew=0, label=name, **look))
+    width, height = made.figure.get_size_inches()
+    made.figure.legend(
+        handles=handles,
+        loc="upper left",
+        ncols=key.columns,
+        fontsize=8,
+        handlelength=3.2,
+        labelspacing=0.35,
+        bbox_to_anchor=((box.left + 0.1) / width, (box.bottom + box.height - ABOVE) / height),
+        borderaxespad=0.0,
+        borderpad=0.0,
+    )
+
+
+def _several(row: Row) -> bool:
+    """Whether a loss has more than one line, so that dashes are needed to tell these apart."""
+    return any(max(len(c.curve.loss), len(c.curve.slope)) > 1 for c in row.curves)
 
 
 def _row(made: Sheet, box: Box, row: Row, styles: dict[str, int], theme: Theme) -> None:
@@ -59,22 +121,19 @@ def _row(made: Sheet, box: Box, row: Row, styles: dict[str, int], theme: Theme) 
         for at in range(panels)
     ]
     loss, slope = made.axes(places[0]), made.axes(places[1])
-    several = any(len(curve.curve.loss) > 1 for curve in row.curves)
     values, slopes = [], []
     marked: set[float] = set()
     for curve in row.curves:
         at = styles[curve.spec]
-        name = f"{curve.spec} (L of 4 rows)" if curve.batch else curve.spec
         for order, line in enumerate(curve.curve.loss):
-            style = _style(at, order, theme, several)
-            _line(loss, curve.curve.x, line, style, f"{name}, {line.name}" if line.name else name)
+            _line(loss, curve.curve.x, line, _style(at, order, theme, _several(row)))
             values.append(line.values)
             zero = curve.zeros[order]
             if zero is not None and zero not in marked:
                 marked.add(zero)
                 _mark(loss, zero, theme)
         for order, line in enumerate(curve.curve.slope):
-            _line(slope, curve.curve.x, line, _style(at, order, theme, several), "")
+            _line(slope, curve.curve.x, line, _style(at, order, theme, _several(row)))
             slopes.append(line.values)
     symbols = dict.fromkeys(curve.curve.slope_symbol for curve in row.curves)
     for axes, found, title in (
@@ -86,18 +145,6 @@ def _row(made: Sheet, box: Box, row: Row, styles: dict[str, int], theme: Theme) 
         axes.set_xlabel(row.axis, size=8)
         titled(axes, title)
         rule(axes, theme, y=0.0)
-    handles, labels = loss.get_legend_handles_labels()
-    made.figure.legend(
-        handles,
-        labels,
-        loc="lower left",
-        ncols=4,
-        fontsize=8,
-        handlelength=3.2,
-        bbox_to_anchor=_shares(made, box.left + 0.1, box.bottom + box.height + 0.27),
-        borderaxespad=0.0,
-        borderpad=0.0,
-    )
     if row.steps:
         _steps(made.axes(places[2]), row, styles, theme)
 
@@ -117,17 +164,12 @@ def _mark(axes: Axes, zero: float, theme: Theme) -> None:
     )
 
 
-def _shares(made: Sheet, left: float, bottom: float) -> tuple[float, float]:
-    width, height = made.figure.get_size_inches()
-    return left / width, bottom / height
-
-
 def _style(at: int, order: int, theme: Theme, several: bool) -> Style:
     """Return the style of a line; where losses have several, dashes tell these apart."""
     return Style(theme.series[at], MARKS[at], DASHES[order if several else at], at)
 
 
-def _line(axes: Axes, x: np.ndarray, line: Line, style: Style, name: str) -> None:
+def _line(axes: Axes, x: np.ndarray, line: Line, style: Style) -> None:
     start = (style.order + 1) * len(x) // (APART * 8)
     axes.plot(
         x,
@@ -139,7 +181,6 @@ def _line(axes: Axes, x: np.ndarray, line: Line, style: Style, name: str) -> Non
         ms=3.8,
         mew=0,
         markevery=(start, len(x) // APART),
-        label=name or "_",
     )
 
 
@@ -170,15 +211,8 @@ def _steps(axes: Axes, row: Row, styles: dict[str, int], theme: Theme) -> None:
         for k, cost in enumerate(steps.costs):
             x = k + 1 - 0.4 + wide * (at + 0.5)
             axes.bar(x, cost, 0.9 * wide, color=theme.series[order], lw=0)
-            axes.annotate(
-                number(round(cost, 2) if abs(cost) >= 0.05 else float(f"{cost:.1g}")),
-                (x, cost),
-                (0, 2),
-                textcoords="offset points",
-                ha="center",
-                va="bottom" if cost >= 0 else "top",
-                size=6.5,
-            )
+            if len(row.steps) <= LABELLED:
+                _label(axes, x, cost)
             axes.plot(
                 [x],
                 [0],
@@ -190,7 +224,21 @@ def _steps(axes: Axes, row: Row, styles: dict[str, int], theme: Theme) -> None:
                 zorder=5,
             )
     plain(axes)
+    axes.margins(y=0.12)
     count = max((len(steps.costs) for steps in row.steps), default=0)
     axes.set_xticks(range(1, count + 1), [f"{k - 1} to {k}" for k in range(1, count + 1)])
     axes.set_xlabel("error e, from one unit to the next", size=8)
     titled(axes, "Cost of one more unit of error")
+
+
+def _label(axes: Axes, x: float, cost: float) -> None:
+    """Write a cost at the end of its bar."""
+    axes.annotate(
+        number(round(cost, 2) if abs(cost) >= 0.05 else float(f"{cost:.1g}")),
+        (x, cost),
+        (0, 2 if cost >= 0 else -2),
+        textcoords="offset points",
+        ha="center",
+        va="bottom" if cost >= 0 else "top",
+        size=6.5,
+    )

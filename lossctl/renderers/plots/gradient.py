@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lossctl.pictures.records import share_text
-from lossctl.renderers.plots.axes import bars, beyond, place, plain, rule, titled
+from lossctl.renderers.plots.axes import bars, place, plain, remarks, rule, titled
 from lossctl.renderers.plots.sheet import Box, sheet
 
 if TYPE_CHECKING:
@@ -38,10 +38,9 @@ def _entries(axes: Axes, picture: GradientSpread, theme: Theme) -> None:
         zero = place(picture.bins, 0.0)
         if low <= zero <= high:
             rule(axes, theme, x=zero)
-    beyond(axes, picture.bins, picture.entries)
     axes.set_xlabel("entry of g = ∂L/∂ŷ")
     axes.set_ylabel("entries")
-    titled(axes, "How entries are spread" + (", logarithmic" if picture.bins.log else ""))
+    titled(axes, f"How entries are spread{remarks(picture.bins, picture.entries)}")
 
 
 def _shares(axes: Axes, picture: GradientSpread, theme: Theme) -> None:

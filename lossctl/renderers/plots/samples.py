@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from lossctl.pictures.records import count_text, number_text, share_text
-from lossctl.renderers.plots.axes import bars, beyond, place, plain, titled
+from lossctl.renderers.plots.axes import bars, place, plain, remarks, titled
 from lossctl.renderers.plots.sheet import Box, Sheet, sheet, wrapped
 
 if TYPE_CHECKING:
@@ -52,9 +52,7 @@ def _losses(axes: Axes, picture: LossSpread, theme: Theme) -> None:
     axes.set_xlabel(f"loss ℓ of a row{unit}")
     axes.set_ylabel("rows")
     apart = f", {count_text(picture.infinite)} at ∞ not shown" if picture.infinite else ""
-    log = ", logarithmic" if picture.bins.log else ""
-    titled(axes, f"How losses are spread{log}{apart}")
-    beyond(axes, picture.bins, picture.n)
+    titled(axes, f"How losses are spread{remarks(picture.bins, picture.n)}{apart}")
     if not picture.bins.counts:
         return
     low, high = axes.get_xlim()
