@@ -26,6 +26,10 @@ WORDS = {
     "calibration": ["calibration", str(SAMPLES / "breast_cancer.csv"), "-p", "prob"],
     "gradient": ["gradient", "huber:delta=20", DIABETES],
     "groups": ["groups", "rmse", DIABETES, "--by", "sex", "--by", "age_band"],
+    "surface": [
+        *("surface", "mse", str(SAMPLES / "diabetes_features.csv"), "--target", "y"),
+        *("--features", "bmi,s5", "--standardize", "--epochs", "10"),
+    ],
 }
 MAGIC = {"png": b"\x89PNG\r\n\x1a\n", "svg": b"<?xml", "pdf": b"%PDF-"}
 SVG = "{http://www.w3.org/2000/svg}"

@@ -33,9 +33,9 @@ def command(
     form: Form = None,
     theme: ThemeName = "light",
 ) -> None:
-    """Draw J(w), the loss of a linear model over two weights, and the path that fit takes down it.
+    """Draw the loss of a linear model over two weights.
 
-    Of two features the plane is that of their weights, and the intercept stays where the descent
+    J(w) as contours, and the path that fit takes down it. Of two features the plane is that of their weights, and the intercept stays where the descent
     ended; of one feature, that of its weight and the intercept. Every row is scored under some
     2,400 weights: a million rows take a while.
 
