@@ -1,5 +1,10 @@
 """Stochastic gradient descent: shuffled mini-batches, and a learning rate that adapts.
 
+Without a learning rate that is given, the first is a share of the step of Polyak, L/‖∇L‖²: that
+which would bring the loss down to 0, were it a straight line. It has the unit that the weights
+need, whatever the scale of features and target.
+Source: Polyak, "Introduction to optimization" (1987), 5.3.
+
 The rate is divided by ``CUT`` whenever the loss has not fallen by the tolerance for ``PATIENCE``
 epochs in a row, as scikit-learn's ``SGDRegressor(learning_rate="adaptive")`` does; the end is
 where it has become ``LEAST`` of what it was. So the steps shrink geometrically, which also leads to
@@ -36,6 +41,9 @@ if TYPE_CHECKING:
 PATIENCE = 5  # epochs without progress before the rate is cut
 CUT = 3.0
 LEAST = 1e-6
+SHARE = 0.1  # of the rate that would bring a loss down to 0, if its slope stayed as it is
+UNKNOWN = 0.01  # the rate where the first slope tells none
+AGAIN = 4  # lower rates, at most, where none was given and the first is too high
 GROWN = 1e3  # a loss so many times that of the start has no way back
 ORDER_STREAM = 1  # random numbers that are not those of the weights
 
@@ -67,12 +75,12 @@ class Descent(NamedTuple):
 class Judge(NamedTuple):
     """What is asked at the end of every epoch: the validation loss, and whoever watches.
 
-    ``trace`` is given the weights after every step.
+    ``trace`` is given the number of every step and the weights after it; at 1 it begins again.
     """
 
     validate: Callable[[Floats], float] | None = None
     watch: Callable[[int, float], None] | None = None
-    trace: Callable[[Floats], None] | None = None
+    trace: Callable[[int, Floats], None] | None = None
 
 
 UNSEEN = Judge()
@@ -81,13 +89,32 @@ UNSEEN = Judge()
 def descend(
     goal: Goal, data: Data, start: Floats, training: Training, judge: Judge = UNSEEN
 ) -> Descent:
-    """Go down from ``start``, or raise Diverged."""
-    theta, trail, length = start.copy(), np.zeros(len(start)), 0
+    """Go down from ``start``, or raise Diverged.
+
+    Without a learning rate that is given, it is found by the first slope; where that is too high,
+    it begins again with a tenth of it.
+    """
     guard = Guard.of(goal, data, start, training)
+    if training.lr is not None:
+        return _descend(goal, data, training, guard, training.lr, judge)
+    rate = guard.rate
+    for _ in range(AGAIN):
+        try:
+            return _descend(goal, data, training, guard, rate, judge)
+        except Diverged:
+            rate /= 10.0
+    return _descend(goal, data, training, guard, rate, judge)
+
+
+def _descend(
+    goal: Goal, data: Data, training: Training, guard: Guard, lr: float, judge: Judge
+) -> Descent:
+    start = guard.theta
+    theta, trail, length = start.copy(), np.zeros(len(start)), 0
     rng = np.random.default_rng([training.seed, ORDER_STREAM])
     room = _Rooms(data, training.batch_size)
     penalised = training.l2 * goal.shape.penalised
-    rate, best, stale, steps = training.lr, math.inf, 0, 0
+    rate, best, stale, steps = lr, math.inf, 0, 0
     losses: list[float] = []
     held: list[float] = []
     rates: list[float] = []
@@ -111,7 +138,7 @@ def descend(
                         g -= rate * penalised * theta
                     theta += g
                     if judge.trace is not None:
-                        judge.trace(theta)
+                        judge.trace(steps, theta)
                     trail += theta
                     length += 1
                     total += found.loss
@@ -133,7 +160,7 @@ def descend(
                 # It circles around the lowest point: the middle of its trail is nearer.
                 theta[:] = trail / length
                 rate, stale = rate / CUT, 0
-                if rate < LEAST * training.lr:
+                if rate < LEAST * lr:
                     ended = "tol"
                     break
             if not stale:
@@ -201,9 +228,10 @@ class Guard:
     the start is none.
     """
 
-    def __init__(self, goal: Goal, theta: Floats, start: float, advice: str) -> None:
+    def __init__(self, goal: Goal, theta: Floats, start: float, rate: float, advice: str) -> None:
         self._goal = goal
-        self._theta = theta
+        self.theta = theta
+        self.rate = rate
         self._advice = advice
         self.start = start
         self._least = max(abs(start), 1.0 if goal.signed else 0.0)
@@ -216,23 +244,29 @@ class Guard:
         window = next(iter(in_windows(data.chunks(), window_size(training.batch_size))))
         room = Room(data.features, window.size).fill(window, data.shift)
         loss = divisor = 0.0
+        gradient = np.zeros(len(theta))
         with np.errstate(all="ignore"):
             for x, y, weight in _batches(room, max(STEP, training.batch_size)):
                 found = seen(goal, theta, x, y, weight)
                 loss += found.loss
                 divisor += found.divisor
-        start = curve(goal.aggregate, loss / divisor)[0] if divisor else 0.0
+                if training.lr is None:
+                    gradient += found.gradient()
+            start, pull = curve(goal.aggregate, loss / divisor) if divisor else (0.0, 0.0)
+            gradient *= pull / divisor if divisor else 0.0
+            size = float(gradient @ gradient)
         advice = advice_for(goal, data)
         if not math.isfinite(start):
             raise diverged(goal, start, "with the first weights", advice)
-        return cls(goal, theta, start, advice)
+        rate = SHARE * abs(start) / size if 0.0 < size < math.inf and start else UNKNOWN
+        return cls(goal, theta, start, rate, advice)
 
     def check(
         self, value: float, step: int, x: Floats, y: NDArray[np.float64], weight: Floats | None
     ) -> None:
         """Raise Diverged where a mini-batch is far worse off than at the start."""
         if math.isfinite(value):
-            before: Seen = seen(self._goal, self._theta, x, y, weight)
+            before: Seen = seen(self._goal, self.theta, x, y, weight)
             at_start = abs(curve(self._goal.aggregate, before.mean)[0])
             if value <= GROWN * max(at_start, self._least):
                 return

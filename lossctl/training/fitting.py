@@ -104,7 +104,7 @@ def _fit(
         skipped=seen.counts.skipped,
         nonfinite=seen.counts.nonfinite,
         weight=problem.named.weight,
-        settings=training.shown(),
+        settings=training.shown(found.rates),
         history=History(found.losses, found.validation, found.rates),
         start=found.start,
         training=Value(seen.training, value),

@@ -53,13 +53,15 @@ class Path:
         self._last = start
         self.seen = 0
 
-    def __call__(self, theta: Floats) -> None:
-        """Take note of the weights after a step."""
-        self.seen += 1
+    def __call__(self, step: int, theta: Floats) -> None:
+        """Take note of the weights after a step; the first one begins a new path."""
+        if step == 1:
+            self._kept, self._stride = self._kept[:1], 1
+        self.seen = step
         self._last = theta.copy()
-        if self.seen % self._stride:
+        if step % self._stride:
             return
-        self._kept.append(theta.copy())
+        self._kept.append(self._last)
         if len(self._kept) > KEPT:
             self._kept = self._kept[::2]
             self._stride *= 2

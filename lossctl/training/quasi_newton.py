@@ -91,7 +91,7 @@ def minimise(
 
     def told(theta: Floats) -> None:
         if judge.trace is not None:
-            judge.trace(theta)
+            judge.trace(len(losses) + 1, theta)
         losses.append(whole.loss)
         if judge.validate is not None:
             held.append(judge.validate(theta))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lossctl.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MODELS = ("linear", "mlp")
 ACTIVATIONS = ("tanh", "relu")
@@ -39,7 +42,7 @@ class Training(NamedTuple):
     hidden: int
     activation: str
     optimizer: str
-    lr: float
+    lr: float | None
     batch_size: int
     epochs: int
     tol: float
@@ -48,13 +51,17 @@ class Training(NamedTuple):
     validation: float
     seed: int
 
-    def shown(self) -> dict[str, Any]:
-        """Return the settings that have a part in it, None for the others."""
+    def shown(self, rates: Sequence[float] | None) -> dict[str, Any]:
+        """Return the settings that have a part in it, None for the others.
+
+        ``rates`` are the learning rates of the epochs: the first is that of sgd, given or found.
+        """
+        lr = self.lr if rates is None else rates[0]
         absent = set() if self.model == "mlp" else {"hidden", "activation"}
         absent |= set() if self.optimizer == "sgd" else {"lr", "batch_size"}
         return {
             name: None if name in absent else value
-            for name, value in self._asdict().items()
+            for name, value in self._replace(lr=lr)._asdict().items()
             if name not in ("model", "activation")
         }
 
@@ -95,7 +102,7 @@ def settled(settings: Settings) -> Training:
         settings.hidden or 16,
         settings.activation or "tanh",
         settings.optimizer,
-        0.01 if settings.lr is None else float(settings.lr),
+        None if settings.lr is None else float(settings.lr),
         32 if settings.batch_size is None else settings.batch_size,
         (200 if sgd else 1000) if settings.epochs is None else settings.epochs,
         (1e-5 if sgd else 0.0) if settings.tol is None else float(settings.tol),

@@ -299,7 +299,7 @@ def test_a_step_may_be_any_number_of_rows() -> None:
     for batch in (1, 7, 120, 1000):
         rate = 0.1 if batch > 100 else 0.01
         assert lossctl.fit(data, "mse", "y", "a,b", batch_size=batch, lr=rate).value < 0.12
-    found = lossctl.fit(data, "mse", "y", "a,b", batch_size=7, epochs=2)
+    found = lossctl.fit(data, "mse", "y", "a,b", batch_size=7, epochs=2, lr=0.01)
     assert found.steps == 2 * -(-120 // 7)
     assert found.history.rates == (0.01, 0.01)
 
@@ -571,4 +571,25 @@ def test_json_is_strict(run: Run, path: Path) -> None:
     assert json.loads(done.out) == strict_json(done.out)
     history = valid(done.out, "fit")["history"]
     assert len(history["epochs"]) == len(history["training"]) == len(history["rates"])
-    assert history["rates"][-1] < history["rates"][0] == 0.01
+    assert history["rates"][-1] < history["rates"][0] == json.loads(done.out)["settings"]["lr"]
+
+
+def test_the_curve_is_a_picture_of_the_losses(run: Run, path: Path, tmp_path: Path) -> None:
+    words = ["fit", path, "-y", "y", "--features", "a,b", "--epochs", "7", "--validation", "0.3"]
+    picture = tmp_path / "curve.svg"
+    done = run(*words, "--loss", "mse", "--curve", picture)
+    assert done.code == 0
+    svg = picture.read_text(encoding="utf-8")
+    for said in ("Loss by epoch: mse", "training", "validation", "in 7 epochs"):
+        assert said in svg.replace("\N{NO-BREAK SPACE}", " ")
+    both = run(*words, "--compare", "mse,mae", "--curve", picture, "--theme", "dark")
+    assert both.code == 0
+    assert "Loss by epoch: mse,mae" in picture.read_text(encoding="utf-8")
+
+
+def test_a_curve_of_an_unknown_kind_is_refused_before_anything_is_read(run: Run) -> None:
+    words = ["nowhere.csv", "-y", "y", "--features", "a", "--loss", "mse", "--curve", "c.gif"]
+    done = run("fit", *words)
+    assert (done.code, done.out) == (2, "")
+    assert one_line(done.err)
+    assert done.err.startswith("lossctl: --curve c.gif: the suffix says the format")

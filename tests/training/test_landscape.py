@@ -90,12 +90,14 @@ def test_one_feature_leaves_nothing_out_of_the_plane(data: Data) -> None:
 def test_places_of_many_steps_are_thinned_and_the_last_one_stays() -> None:
     way = Way(np.zeros(1))
     for step in range(1, 10_000):
-        way(np.array([float(step)]))
+        way(step, np.array([float(step)]))
     places = way.places()[:, 0]
     assert len(places) <= KEPT + 1
     assert (places[0], places[-1]) == (0.0, 9_999.0)
     gaps = np.diff(places[:-1])
     assert (gaps == gaps[0]).all()
+    way(1, np.ones(1))  # the descent has begun again
+    assert way.places()[:, 0].tolist() == [0.0, 1.0]
 
 
 @pytest.mark.parametrize(

@@ -35,9 +35,10 @@ def command(
 ) -> None:
     """Draw the loss of a linear model over two weights.
 
-    J(w) as contours, and the path that fit takes down it. Of two features the plane is that of their weights, and the intercept stays where the descent
-    ended; of one feature, that of its weight and the intercept. Every row is scored under some
-    2,400 weights: a million rows take a while.
+    J(w) as contours, and the path that fit takes down it. Of two features the plane is that of
+    their weights, and the intercept stays where the descent ended; of one feature, that of its
+    weight and the intercept. Every row is scored under some 2,400 weights: a million rows take a
+    while.
 
     lossctl plot surface mse train.csv --features x1,x2 --target y -o surface.svg
     """
