@@ -13,18 +13,30 @@ __version__ = VERSION
 
 if TYPE_CHECKING:
     from lossctl import errors
-    from lossctl.api import compare, doctor, evaluate, get_loss, gradcheck, list_losses, samples
+    from lossctl.api import (
+        compare,
+        doctor,
+        evaluate,
+        fit,
+        get_loss,
+        gradcheck,
+        list_losses,
+        samples,
+    )
     from lossctl.losses import BoundLoss
     from lossctl.report import Report
+    from lossctl.training.records import Fit
 
 __all__ = [
     "BoundLoss",
+    "Fit",
     "Report",
     "__version__",
     "compare",
     "doctor",
     "errors",
     "evaluate",
+    "fit",
     "get_loss",
     "gradcheck",
     "list_losses",
@@ -33,10 +45,12 @@ __all__ = [
 
 _HOMES = {
     "BoundLoss": "lossctl.losses",
+    "Fit": "lossctl.training.records",
     "Report": "lossctl.report",
     "compare": "lossctl.api",
     "doctor": "lossctl.api",
     "evaluate": "lossctl.api",
+    "fit": "lossctl.api",
     "get_loss": "lossctl.api",
     "gradcheck": "lossctl.api",
     "list_losses": "lossctl.api",

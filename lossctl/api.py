@@ -3,34 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lossctl.batch import Text
-from lossctl.diagnosis.notes import notes_of
 from lossctl.errors import UsageError
-from lossctl.evidence import probes_of, with_evidence
-from lossctl.figures import make_result
+from lossctl.evaluation import evaluate_with
 from lossctl.losses import BoundLoss, all_losses
 from lossctl.losses.spec import parse_specs
 from lossctl.options import make_options
-from lossctl.passes import groups_of, states_of
 from lossctl.report import Report
 from lossctl.sampling import open_samples
-from lossctl.state import Plan
-from lossctl.tables import files_of, in_files, sources_of, truth_of
-from lossctl.version import VERSION
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from lossctl.checks import GradCheck, Of
     from lossctl.diagnosis.records import Diagnosis
-    from lossctl.options import Options
-    from lossctl.passes import Found, Watch
-    from lossctl.sources.table import Counts
+    from lossctl.training.records import Fit
     from lossctl.verdicts import CompareReport
 
 
@@ -63,6 +54,10 @@ DOCTOR_NOT = (
     *("missing", "outputs", "class_weight", "ignore", "normalize"),
     *("truth", "by_position", "inner"),
 )
+FIT_NOT = (
+    *("y", "pred", "outputs", "normalize"),
+    *("truth", "key", "by_position", "inner"),
+)
 COMPARE_NOT = ("batch_size", "value_only", "ci_method", "floor")
 EVALUATE_ONLY = (
     *("by", "batch_size", "top", "value_only"),
@@ -74,55 +69,6 @@ def _refuse(options: Mapping[str, Any], names: Sequence[str], function: str) -> 
     for name in names:
         if name in options:
             raise UsageError(f"{function} has no option '{name}'")
-
-
-def evaluate_with(data: Any, losses: str, options: Options, watch: Watch | None = None) -> Report:
-    """Return the report of some losses over the data; ``watch`` is told how far it got."""
-    data = sources_of(data, options)
-    specs = parse_specs(losses)
-    summaries = not options.value_only
-    plan = Plan(summaries, options.top if summaries else 0, options.batch_size)
-    texts = () if options.cluster is None else (options.cluster,)
-    found, counts = states_of(
-        data,
-        specs,
-        plan,
-        options,
-        watch,
-        probes=partial(probes_of, options),
-        texts=texts,
-        keys=() if options.value_only else options.keys,
-    )
-    by = found.work.by
-    results = []
-    for index, task in enumerate(found.work.tasks):
-        for group in groups_of(found, index):
-            named = dict(zip(by, group, strict=True)) if by else None
-            with in_files(data):
-                made = make_result(task, found.states[index, group], named, summaries, plan.worst)
-            made = made._replace(notes=made.notes + notes_of(task, made))
-            results.append(with_evidence(made, found, index, group, options))
-    return Report(
-        VERSION,
-        files_of(data),
-        counts.rows,
-        counts.skipped,
-        counts.nonfinite,
-        tuple(results),
-        truth_of(data, options),
-        None if options.value_only else _signature(found, counts, options),
-    )
-
-
-def _signature(found: Found, counts: Counts, options: Options) -> str:
-    from lossctl.evidence import run_of, signature_of
-
-    seed = None
-    if options.ci is not None and options.ci_method == "bootstrap":
-        from lossctl.bootstrap import SEED
-
-        seed = SEED
-    return signature_of(found, run_of(options, found, counts, seed))
 
 
 def compare(
@@ -239,6 +185,35 @@ def doctor(
     chosen = make_options(y=y, pred=pred, weight=weight, **options)
     keys = (key,) if isinstance(key, (str, int)) else key or ()
     return diagnose(data, chosen, tuple(map(str, keys)))
+
+
+def fit(
+    data: Any,
+    loss: str,
+    target: str | int,
+    features: str | Sequence[str],
+    weight: str | None = None,
+    **options: Any,
+) -> Fit:
+    """Fit a model that predicts the column ``target`` from the columns ``features``.
+
+    ``features`` are selectors, or one of them: names, positions, lists with commas, globs. The
+    model starts from random weights and goes down the slope of ``loss``. How it is trained:
+    ``model`` (*linear* or *mlp*, with ``hidden`` units and an ``activation``), ``optimizer`` (*sgd*
+    with ``lr`` and ``batch_size``, or *lbfgs*), ``epochs``, ``tol``, ``l2``, ``standardize``, the
+    share ``validation`` of the rows that is held out, and ``seed``. Further options are those of
+    reading, as for ``evaluate``. Raises a ``LossctlError``.
+    """
+    from lossctl.training.fitting import fit_one
+    from lossctl.training.ready import Asked
+    from lossctl.training.settings import Settings
+
+    training = {name: options.pop(name) for name in Settings._fields if name in options}
+    _refuse(options, EVALUATE_ONLY + SAMPLES_ONLY + FIT_NOT, "fit")
+    chosen = make_options(weight=weight, **options)
+    names = (features,) if isinstance(features, (str, int)) else tuple(features)
+    asked = Asked(str(target), tuple(map(str, names)), Settings(**training))
+    return fit_one(data, loss, chosen, asked)
 
 
 def list_losses() -> list[str]:

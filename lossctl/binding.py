@@ -8,7 +8,7 @@ from lossctl.errors import UsageError
 from lossctl.losses.registry import SINGLE
 from lossctl.sources.columns import choose
 from lossctl.sources.table import Want
-from lossctl.task import Rules, Task
+from lossctl.task import Columns, Rules, Task
 from lossctl.values import ORDERED
 
 if TYPE_CHECKING:
@@ -29,6 +29,11 @@ def make_task(spec: Spec, header: Header, options: Options) -> Task:
         options.pred if spec.pred is None else spec.pred,
         options.weight if spec.weight is None else spec.weight,
     )
+    return bound_to(spec, columns, options)
+
+
+def bound_to(spec: Spec, columns: Columns, options: Options) -> Task:
+    """Bind a loss to columns that are chosen, or say why it cannot be."""
     rules = Rules(
         outputs_sum=options.outputs == "sum",
         positive=options.positive,

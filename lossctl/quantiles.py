@@ -114,6 +114,23 @@ class Quantiles:
             values.append(min(max(value, low), high))
         return values
 
+    def steps(self) -> tuple[Floats, Ints]:
+        """Return the numbers in order and how often each came: beyond the limit, middles of bins.
+
+        Every edge of a bin has at most ``MANTISSA_BITS`` + 1 significant bits.
+        """
+        if self.exact:
+            x = np.sort(np.concatenate(self.kept)) if self.kept else _EMPTY_FLOATS
+            return x, np.ones(len(x), dtype=np.int64)
+        below, above = (
+            (np.array([_middle(window.first + at) for at in used.tolist()]), window.counts[used])
+            for window in (self.negative, self.positive)
+            for used in [np.flatnonzero(window.counts)]
+        )
+        zeros = (np.zeros(1), np.array([self.zeros])) if self.zeros else ()
+        parts = [(-below[0][::-1], below[1][::-1]), *([zeros] if zeros else []), above]
+        return np.concatenate([x for x, _ in parts]), np.concatenate([c for _, c in parts])
+
     def median_size(self) -> float:
         """Return the median magnitude of the numbers that are not 0; 0 where there is none."""
         if self.exact:

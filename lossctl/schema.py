@@ -348,4 +348,121 @@ DOCTOR: dict[str, Any] = {
         }
     ),
 }
-SCHEMAS = {"report": REPORT, "comparison": COMPARISON, "check": CHECK, "doctor": DOCTOR}
+_COEFFICIENTS = {
+    "description": "by output and feature, in the units of the file; null of an mlp",
+    **_nullable(
+        {
+            "type": "object",
+            "additionalProperties": {"type": "object", "additionalProperties": _NUMBER},
+        }
+    ),
+}
+_BY_FEATURE = {"type": "object", "additionalProperties": _NUMBER}
+_ROWS_VALUE = _record({"rows": COUNT, "value": _NUMBER})
+_LAYER = _record(
+    {
+        "weights": {"type": "array", "items": {"type": "array", "items": _NUMBER}},
+        "intercepts": {"type": "array", "items": _NUMBER},
+    }
+)
+_MODEL_FIELDS: dict[str, Any] = {
+    "loss": _TEXT,
+    "model": {"enum": ["linear", "mlp"]},
+    "activation": {"enum": ["tanh", "relu", None]},
+    "link": {"description": "what makes predictions of the last sums", **_TEXT},
+    "target": _TEXT,
+    "positive": _nullable(_TEXT),
+    "features": NAMES,
+    "outputs": NAMES,
+    "classes": _nullable(NAMES),
+    "standardization": _nullable(_record({"means": _BY_FEATURE, "deviations": _BY_FEATURE})),
+    "coefficients": _COEFFICIENTS,
+    "intercepts": _nullable(_BY_FEATURE),
+    "layers": {
+        "description": "of an mlp, the first one first, in the units of the file",
+        **_nullable({"type": "array", "items": _LAYER}),
+    },
+    "settings": _record(
+        {
+            "optimizer": {"enum": ["sgd", "lbfgs"]},
+            "hidden": _nullable(COUNT),
+            "lr": _MAYBE,
+            "batch_size": _nullable(COUNT),
+            "epochs": COUNT,
+            "tol": _NUMBER,
+            "l2": _NUMBER,
+            "standardize": {"type": "boolean"},
+            "validation": _NUMBER,
+            "seed": {"type": "integer"},
+        }
+    ),
+    "ended": {"enum": ["tol", "epochs", "gradient", "line search"]},
+    "epochs": COUNT,
+    "steps": COUNT,
+    "values": _record(
+        {"start": _NUMBER, "training": _ROWS_VALUE, "validation": _nullable(_ROWS_VALUE)}
+    ),
+}
+MODEL: dict[str, Any] = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "title": "lossctl.model/1",
+    "$defs": {"number": NUMBER},
+    **_record({"schema": {"const": "lossctl.model/1"}, "version": _TEXT, **_MODEL_FIELDS}),
+}
+_LOSSES = {"type": "array", "items": _NUMBER}
+_FIT = _record(
+    {
+        "schema": {"const": "lossctl.fit/1"},
+        "version": _TEXT,
+        "input": _record(
+            {
+                "files": NAMES,
+                **dict.fromkeys(("rows", "skipped", "nonfinite"), COUNT),
+                "weight": _nullable(_TEXT),
+            }
+        ),
+        **_MODEL_FIELDS,
+        "history": _record(
+            {
+                "epochs": {"type": "array", "items": {"type": "integer", "minimum": 1}},
+                "training": _LOSSES,
+                "validation": _nullable(_LOSSES),
+                "rates": _nullable(_LOSSES),
+            }
+        ),
+        "notes": NAMES,
+    }
+)
+FIT: dict[str, Any] = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "title": "lossctl.fit/1",
+    "$defs": {"number": NUMBER},
+    **_FIT,
+}
+FIT_COMPARISON: dict[str, Any] = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "title": "lossctl.fit_comparison/1",
+    "$defs": {"number": NUMBER},
+    **_record(
+        {
+            "schema": {"const": "lossctl.fit_comparison/1"},
+            "version": _TEXT,
+            "losses": NAMES,
+            "fits": {"type": "array", "items": _FIT, "minItems": 2},
+            "scores": {
+                "description": "a row for every fit, a value for every loss",
+                "type": "array",
+                "items": {"type": "array", "items": _nullable(_NUMBER)},
+            },
+        }
+    ),
+}
+SCHEMAS = {
+    "report": REPORT,
+    "comparison": COMPARISON,
+    "check": CHECK,
+    "doctor": DOCTOR,
+    "fit": FIT,
+    "fit_comparison": FIT_COMPARISON,
+    "model": MODEL,
+}

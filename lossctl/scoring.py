@@ -96,30 +96,45 @@ class Scores(NamedTuple):
     marks: Marks = NO_MARKS
 
 
-def score(task: Task, batch: Batch) -> Scores:
-    """Return losses, slopes and weights of a batch, or raise InputError with the row."""
+class Truths(NamedTuple):
+    """The rows that count, their truth as the kernel takes it, and how many were left out."""
+
+    batch: Batch
+    y: Floats | Labels | None
+    ignored: int
+    marks: Marks = NO_MARKS
+
+
+def truths(task: Task, batch: Batch) -> Truths:
+    """Return the truth of the rows that count, or raise InputError with the row."""
     batch, ignored = _without(batch, _ignored(task, batch))
     batch, dropped = _without(batch, _dropped(task, batch))
-    loss = task.bound.loss
-    pred = _stack(batch, task.columns.pred)
-    if task.form == "ensemble":
-        pred = pred.reshape(batch.size, len(task.columns.pred), order="F")
     y = _truth(task, batch)
     marks = NO_MARKS
-    if y is not None and loss.labels == "signed" and task.form == "elementwise":
+    if y is not None and task.bound.loss.labels == "signed" and task.form == "elementwise":
         marks = _marks(batch, task.columns.y[0], y.astype(np.float64, copy=False))
         check_marks(marks)
         y = np.maximum(y, 0.0)
+    return Truths(batch, y, ignored + dropped, marks)
+
+
+def score(task: Task, batch: Batch) -> Scores:
+    """Return losses, slopes and weights of a batch, or raise InputError with the row."""
+    loss = task.bound.loss
+    batch, y, ignored, marks = truths(task, batch)
+    pred = _stack(batch, task.columns.pred)
+    if task.form == "ensemble":
+        pred = pred.reshape(batch.size, len(task.columns.pred), order="F")
     _check_predictions(task, batch, pred)
     _check_rule(task, batch, y, pred)
     pred, normalized, uneven = _on_simplex(task, batch, pred)
     shares = task.form in ("classes", "distribution")
     if shares and y is not None and len(task.columns.y) > 1:
         _check_sums(task, batch, y.astype(np.float64, copy=False), task.columns.y)
-    weight = _weights(task, batch, y)
+    weight = weights_of(task, batch, y)
     value, slope = loss.kernel(y, pred, **task.bound.params)
     value, slope = reduce_outputs(task.form, value, slope, outputs_sum=task.rules.outputs_sum)
-    touched = Touched(_clipped(task, pred), normalized, ignored + dropped, uneven)
+    touched = Touched(_clipped(task, pred), normalized, ignored, uneven)
     return Scores(batch, value, slope, weight, touched, y, pred, marks)
 
 
@@ -347,7 +362,7 @@ def _check_sums(task: Task, batch: Batch, x: Floats, names: tuple[str, ...]) -> 
     return int(np.count_nonzero(gaps > SUM_NOTE))
 
 
-def _weights(task: Task, batch: Batch, y: Floats | Labels | None) -> Floats | None:
+def weights_of(task: Task, batch: Batch, y: Floats | Labels | None) -> Floats | None:
     """Return a row's weight: its own, times the class weights of its targets."""
     name = task.columns.weight
     weight = None if name is None else batch.numbers(name)

@@ -1,4 +1,4 @@
-"""Write the CSV files of this directory: out-of-fold predictions on public data.
+"""Write the CSV files of this directory: out-of-fold predictions on public data, and features.
 
 Every data set ships inside scikit-learn, so nothing is downloaded.  Each model is
 fitted ten times, each time without one tenth of the rows, and predicts the rows it
@@ -209,6 +209,15 @@ def diabetes() -> pd.DataFrame:
     )
 
 
+def diabetes_features() -> pd.DataFrame:
+    """Disease progression after one year with the ten measurements it is to be learned from.
+
+    In the units of the source: years, its codes of sex, kg/m², mmHg, and six blood serum values.
+    """
+    source = load_diabetes(as_frame=True, scaled=False)
+    return pd.DataFrame(source.data.assign(y=source.target))
+
+
 def breast_cancer() -> pd.DataFrame:
     """Malignant (label 1) or benign (label 0) tumours: one probability and its logit.
 
@@ -294,10 +303,11 @@ def write_csv(table: pd.DataFrame, path: Path, float_format: str | None) -> None
 
 
 def write_all(directory: Path) -> None:
-    """Write the six files into a directory, which is made if it is missing."""
+    """Write the seven files into a directory, which is made if it is missing."""
     directory.mkdir(parents=True, exist_ok=True)
     predictions: Mapping[str, Callable[[], pd.DataFrame]] = {
         "diabetes": diabetes,
+        "diabetes_features": diabetes_features,
         "breast_cancer": breast_cancer,
         "digits": digits,
         "wine": wine,

@@ -13,7 +13,7 @@ import pytest
 import lossctl
 
 ROOT = Path(__file__).resolve().parents[1]
-HEAVY = ("numpy", "typer", "rich", "polars", "pandas")
+HEAVY = ("numpy", "typer", "rich", "polars", "pandas", "matplotlib", "jinja2")
 
 
 def loaded_by(script: str, *arguments: object, stdin: bytes = b"") -> set[str]:
@@ -62,6 +62,8 @@ def test_the_library_does_without_the_command_line() -> None:
 def test_help_needs_no_numbers() -> None:
     for words in (["--help"], ["--version"], ["eval", "--help"], ["samples", "--help"]):
         assert loaded_by(PROGRAM, *words) == {"typer"}
+    for words in (["plot", "--help"], ["plot", "samples", "--help"]):
+        assert loaded_by(PROGRAM, *words) == {"typer"}
     assert loaded_by(PROGRAM, "schema") == {"typer"}
 
 
@@ -105,6 +107,17 @@ def test_one_loss_does_not_load_the_catalogue(small: Path) -> None:
 
 def test_a_table_needs_rich_and_no_more(small: Path) -> None:
     assert loaded_by(PROGRAM, "eval", "mse", small) == {"typer", "numpy", "rich"}
+
+
+def test_a_page_needs_what_draws_and_fills_it(small: Path) -> None:
+    loaded = loaded_by(PROGRAM, "eval", "mse", small, "-f", "html")
+    assert loaded == {"typer", "numpy", "matplotlib", "jinja2"}
+
+
+def test_a_picture_needs_matplotlib_and_no_pandas(small: Path) -> None:
+    picture = small.with_name("picture.svg")
+    words = ["plot", "samples", "mse", small, "-o", picture]
+    assert loaded_by(PROGRAM, *words) == {"typer", "numpy", "matplotlib"}
 
 
 def test_a_large_file_needs_polars_and_no_pandas(tmp_path: Path) -> None:

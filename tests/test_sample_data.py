@@ -35,6 +35,7 @@ HEADERS = {
         *("yhat", "yhat_boosting", "q10", "q50", "q90"),
         *("mean", "variance", *MEMBERS),
     ],
+    "diabetes_features.csv": ["age", "sex", "bmi", "bp", *(f"s{k}" for k in range(1, 7)), "y"],
     "breast_cancer.csv": ["id", "label", "prob", "logit"],
     "digits.csv": ["digit", *(f"p_{k}" for k in range(10)), *(f"z_{k}" for k in range(10))],
     "wine.csv": [
@@ -52,6 +53,7 @@ HEADERS = {
 }
 ROW_COUNTS = {
     "diabetes.csv": 442,
+    "diabetes_features.csv": 442,
     "breast_cancer.csv": 569,
     "digits.csv": 1797,
     "wine.csv": 178,
@@ -145,6 +147,7 @@ def test_predictions_have_at_most_nine_significant_digits(name: str) -> None:
     ("name", "named"),
     [
         ("diabetes.csv", {"y", "yhat"}),
+        ("diabetes_features.csv", {"y"}),
         ("breast_cancer.csv", {"label", "prob", "logit"}),
         ("digits.csv", set()),
         ("wine.csv", set()),
@@ -167,6 +170,14 @@ def test_diabetes_targets_and_groups_follow_the_source() -> None:
         low, high = band.split("-")
         assert int(low) <= years <= int(high)
     assert min(Counter(table["age_band"]).values()) >= 20
+
+
+def test_diabetes_features_follow_the_source() -> None:
+    table = committed("diabetes_features.csv")
+    source = load_diabetes(scaled=False)
+    assert list(table) == [*source.feature_names, "y"]
+    assert numbers(table, *source.feature_names) == pytest.approx(source.data, rel=1e-9)
+    assert table["y"] == committed("diabetes.csv")["y"]
 
 
 def test_diabetes_weights_balance_the_cells() -> None:

@@ -19,10 +19,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import lossctl
-from lossctl.api import evaluate_with
 from lossctl.config import CheckSpec, Config, load
 from lossctl.config_text import line_above, quoted
 from lossctl.errors import InputError, LossctlError, OutputError, UsageError
+from lossctl.evaluation import evaluate_with
 from lossctl.options import Options, make_options
 from lossctl.starting import margin_reaching, start, starting_text
 

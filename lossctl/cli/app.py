@@ -67,9 +67,12 @@ COMMANDS = {
     "doctor": "doctor",
     "losses": "catalogue",
     "gradcheck": "gradcheck",
+    "fit": "fit",
     "selftest": "selftest",
     "schema": "schema",
+    "plot": "plot",
 }
+GROUPS = ("plot",)  # commands that have commands of their own
 
 
 def application(arguments: list[str]) -> typer.Typer:
@@ -86,7 +89,11 @@ def application(arguments: list[str]) -> typer.Typer:
     )
     app.callback()(program)
     for name in _needed(arguments):
-        app.command(name)(import_module(f"lossctl.cli.{COMMANDS[name]}").command)
+        module = import_module(f"lossctl.cli.{COMMANDS[name]}")
+        if name in GROUPS:
+            app.add_typer(module.group(arguments[1:]), name=name)
+        else:
+            app.command(name)(module.command)
     return app
 
 
@@ -108,7 +115,8 @@ def run(arguments: list[str]) -> int:
     """Run the program with these arguments and return its exit code."""
     try:
         app = application(arguments)
-        code: Any = app(arguments or ["--help"], prog_name="lossctl", standalone_mode=False)
+        words = arguments or ["--help"]
+        code: Any = app(words, prog_name="lossctl", standalone_mode=False, obj=tuple(words))
     except GateFailed as error:
         return _say(str(error), error.exit_code)
     except UnknownLoss as error:

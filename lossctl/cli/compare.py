@@ -13,10 +13,11 @@ from lossctl.errors import UsageError
 if TYPE_CHECKING:
     from lossctl.verdicts import CompareReport
 
-FORMATS = ("table", "json", "markdown", "github", "junit")
+FORMATS = ("table", "json", "markdown", "html", "github", "junit")
 
 
 def command(
+    context: typer.Context,
     losses: opt.Losses,
     files: Annotated[
         list[str] | None,
@@ -83,11 +84,15 @@ def command(
     input_format: opt.InputFormat = None,
     threads: opt.Threads = None,
     top: Annotated[
-        int,
+        int | None,
         typer.Option(
-            "--top", metavar="K", min=0, help="How many of the rows that moved most, either way."
+            "--top",
+            metavar="K",
+            min=0,
+            help=f"How many of the rows that moved most, either way: {opt.FEW}, with -f html"
+            f" {opt.TOP['html']}.",
         ),
-    ] = 5,
+    ] = None,
     form: Annotated[
         str | None,
         typer.Option("--format", "-f", metavar="|".join(FORMATS), help="How to print."),
@@ -130,7 +135,7 @@ def command(
         no_header=no_header,
         input_format=input_format,
         threads=threads,
-        top=top,
+        top=opt.top_of(top, form),
     )
     if len(files or ()) > 2:
         raise UsageError("compare takes one file or two; several parts of one are for 'check'")
@@ -152,11 +157,22 @@ def command(
     )
     chosen = make_options(**settings)
     *baseline, candidate = inputs(files)
+    if form == "html":
+        from lossctl.renderers.html import check_installed
+
+        check_installed()
     loaded()
     with watched() as watch:
         found = compare_with(baseline or None, [candidate], losses, chosen, closely, watch)
-    with open_output(output) as file:
+    if form == "html":
+        from lossctl.cli.output import command_line
+        from lossctl.renderers.html import Asked, of_comparison
+
+        asked = Asked(command_line(context), chosen.top)
+        text = of_comparison(found, look(output, precision), asked)
+    else:
         text = render(found, form, look(output, precision))
+    with open_output(output) as file:
         file.write(text.encode(errors="backslashreplace"))
     if form == "github":
         from lossctl.cli.summary import append_summary

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from lossctl.report import Report
     from lossctl.verdicts import Gate
 
-FORMATS = ("table", "json", "jsonl", "csv", "tsv", "markdown", "junit", "github")
+FORMATS = ("table", "json", "jsonl", "csv", "tsv", "markdown", "html", "junit", "github")
 
 
 def command(
+    context: typer.Context,
     losses: opt.Losses,
     files: opt.Files = None,
     y: opt.Truth = None,
@@ -45,7 +46,7 @@ def command(
     no_header: opt.NoHeader = False,
     input_format: opt.InputFormat = None,
     threads: opt.Threads = None,
-    top: opt.Top = 5,
+    top: opt.TopOfForm = None,
     ci: opt.Level = None,
     ci_method: opt.Method = "t",
     cluster: opt.Cluster = None,
@@ -104,16 +105,16 @@ def command(
         no_header=no_header,
         input_format=input_format,
         threads=threads,
-        top=top,
+        top=opt.top_of(top, form),
         ci=ci,
         ci_method=ci_method,
         cluster=cluster,
         floor=floor,
         value_only=value,
     )
-    from lossctl.api import evaluate_with
     from lossctl.cli.output import open_output
-    from lossctl.cli.streams import inputs, loaded, say, watched
+    from lossctl.cli.streams import inputs, loaded, look, say, watched
+    from lossctl.evaluation import evaluate_with, seen_with
     from lossctl.gates import Lines
     from lossctl.losses.spec import parse_specs
     from lossctl.options import make_options
@@ -125,14 +126,26 @@ def command(
     if lines.drawn and len({spec.bound.spec for spec in parse_specs(losses)}) > 1:
         raise UsageError("--max and --min are for one loss; name one")
     chosen = make_options(**settings)
+    if form == "html":
+        from lossctl.renderers.html import check_installed
+
+        check_installed()
     loaded()
     with watched() as watch:
-        report = evaluate_with(inputs(files), losses, chosen, watch)
+        if form == "html":
+            report, pictures = seen_with(inputs(files), losses, chosen, watch)
+        else:
+            report, pictures = evaluate_with(inputs(files), losses, chosen, watch), ()
     gates = _gates(report, lines) if lines.drawn else ()
     if value:
         text = "".join(f"{_bare(result.value, precision)}\n" for result in report.results)
+    elif form == "html":
+        from lossctl.cli.output import command_line
+        from lossctl.renderers.html import Asked, of_report
+
+        asked = Asked(command_line(context), chosen.top)
+        text = of_report(report, pictures, gates, look(output, precision), asked)
     else:
-        from lossctl.cli.streams import look
         from lossctl.renderers import render
 
         text = render(report, form, look(output, precision), gates)

@@ -134,6 +134,17 @@ Output = Annotated[
     str | None,
     typer.Option("--output", "-o", metavar="FILE", help="Write here, whole or not at all."),
 ]
+TOP = {"html": 100}  # rows that a format has room for; the others show 5
+FEW = 5
+TopOfForm = Annotated[
+    int | None,
+    typer.Option(
+        "--top",
+        metavar="K",
+        min=0,
+        help=f"How many of the worst rows to show: {FEW}, with -f html {TOP['html']}.",
+    ),
+]
 Top = Annotated[
     int, typer.Option("--top", metavar="K", min=0, help="How many of the worst rows to show.")
 ]
@@ -178,6 +189,11 @@ Allow = Annotated[
     list[str] | None,
     typer.Option("--allow", metavar="GUARD", help="Switch a guard off by its name; repeatable."),
 ]
+
+
+def top_of(top: int | None, form: str) -> int:
+    """Return how many rows to show: what was asked for, else what the format has room for."""
+    return TOP.get(form, FEW) if top is None else top
 
 
 def once(values: list[str] | None, flag: str) -> str | None:

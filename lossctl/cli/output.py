@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from lossctl.errors import OutputError
 
+if TYPE_CHECKING:
+    import typer
+
 STDOUT = (None, "-", "/dev/stdout")  # opened by its name, a log that is appended to would be lost
+
+
+def command_line(context: typer.Context) -> str:
+    """Return the command as a shell takes it; its words are what the program was started with."""
+    return shlex.join(["lossctl", *(context.obj or ())])
 
 
 @contextmanager

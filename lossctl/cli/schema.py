@@ -13,8 +13,9 @@ def command(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="[report|comparison|check|doctor]",
-            help="Of what: 'eval --json', 'compare --json', 'check --json' or 'doctor --json'.",
+            metavar="[NAME]",
+            help="Of what: report, comparison, check, doctor, fit, fit_comparison (what --json "
+            "prints of eval, compare, check, doctor, fit, fit --compare), model (of fit -o).",
         ),
     ] = "report",
 ) -> None:

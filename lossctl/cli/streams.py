@@ -85,6 +85,13 @@ def look(output: str | None, precision: int | None) -> Look:
 @contextmanager
 def watched() -> Iterator[Callable[[float | None, int], None] | None]:
     """Give a function that shows progress on standard error; None where nobody would see it."""
+    with followed() as show:
+        yield None if show is None else lambda share, rows: show(share, f"{rows / 1e6:.1f} M rows")
+
+
+@contextmanager
+def followed() -> Iterator[Callable[[float | None, str], None] | None]:
+    """Give a function that shows progress in words; None where nobody would see it."""
     if sys.stderr is None or not sys.stderr.isatty():
         yield None
         return
@@ -103,7 +110,7 @@ class _Bar:
         self._progress: Any = None
         self._task: Any = None
 
-    def show(self, share: float | None, rows: int) -> None:
+    def show(self, share: float | None, text: str) -> None:
         if self._progress is None:
             if time.monotonic() - self._start < PATIENCE:
                 return
@@ -119,8 +126,8 @@ class _Bar:
             )
             self._task = self._progress.add_task("", total=None if share is None else 1.0)
             self._progress.start()
-        text = f"{rows / 1e6:.1f} M rows"
-        self._progress.update(self._task, completed=share or 0.0, description=text)
+        total = None if share is None else 1.0
+        self._progress.update(self._task, total=total, completed=share or 0.0, description=text)
 
     def close(self) -> None:
         if self._progress is not None:

@@ -25,6 +25,7 @@ from lossctl.losses.rows import one_hot, pick, row_sum, times
     clip="eps",
     hint="Logits? Use cce_with_logits.",
     constant=Constant("classes", "the class frequencies of y", of=frequencies),
+    flat="only the prediction for the true class counts",
 )
 def cce(
     y: Floats | Labels, yhat: Floats, *, label_smoothing: Smoothing = 0.0, eps: Clip = 0.0
@@ -165,6 +166,7 @@ def cce_with_logits(
     clip="eps",
     hint="Log-probabilities or logits? Use nll or cce_with_logits.",
     constant=Constant("classes", "the class frequencies of y", of=frequencies),
+    flat="only the prediction for the true class counts",
 )
 def perplexity(
     y: Floats | Labels, yhat: Floats, *, label_smoothing: Smoothing = 0.0, eps: Clip = 0.0
@@ -208,6 +210,7 @@ def perplexity(
     constant=Constant(
         "classes", "the logarithms of the class frequencies of y", of=log_frequencies
     ),
+    flat="only the prediction for the true class counts",
 )
 def nll(
     y: Floats | Labels, yhat: Floats, *, label_smoothing: Smoothing = 0.0

@@ -51,6 +51,7 @@ Alpha = Annotated[float | None, UNIT]
         ),
         None,
     ),
+    flat="only the prediction for the true class counts",
 )
 def focal(
     y: Floats | Labels,

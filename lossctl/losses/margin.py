@@ -34,6 +34,7 @@ from lossctl.losses.rows import one_hot, pick, row_sum, times
     pred=LOGIT,
     labels="signed",
     constant=Constant("label", "the majority of y", of=margins),
+    flat="it is flat where the margin is 1 or more",
 )
 def hinge(y: Floats, yhat: Floats, *, label_smoothing: Smoothing = 0.0) -> tuple[Floats, Slope]:
     """Hinge loss: how far a score falls short of a margin of 1.
@@ -78,6 +79,7 @@ def hinge(y: Floats, yhat: Floats, *, label_smoothing: Smoothing = 0.0) -> tuple
     pred=LOGIT,
     labels="signed",
     constant=Constant("label", "twice the base rate of y, less 1", of=balance),
+    flat="it is flat where the margin is 1 or more",
 )
 def squared_hinge(
     y: Floats, yhat: Floats, *, label_smoothing: Smoothing = 0.0
@@ -191,6 +193,7 @@ def _share_of_power(share: Floats, x: Floats) -> Floats:
     pred=LOGIT,
     rule=ONE_INFINITY,
     constant=Constant("classes", "the majority of y", of=majority_or_none),
+    flat="only the true class and the highest of the others count",
 )
 def categorical_hinge(
     y: Floats | Labels, yhat: Floats, *, label_smoothing: Smoothing = 0.0
@@ -233,6 +236,7 @@ def categorical_hinge(
     pred=LOGIT,
     rule=ONE_INFINITY,
     constant=Constant("classes", "the majority of y", of=majority_or_none),
+    flat="only the true class and the highest of the others count",
 )
 def multiclass_hinge(
     y: Floats | Labels, yhat: Floats, *, label_smoothing: Smoothing = 0.0

@@ -31,7 +31,13 @@ def mean_bias(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     return (yhat - y) + 0.0, lambda: np.ones_like(yhat)  # + 0.0 makes 0 of −0
 
 
-@loss("median_absolute_error", "medae", task="regression", aggregate="median")
+@loss(
+    "median_absolute_error",
+    "medae",
+    task="regression",
+    aggregate="median",
+    flat="only the rows in the middle count",
+)
 def median_ae(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     """Median absolute error: the distance that half of the rows do not exceed.
 
@@ -68,6 +74,7 @@ def median_ae(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     task="regression",
     aggregate="max",
     constant=Constant("middle", "the middle of the range of y"),
+    flat="only the largest error counts",
 )
 def max_error(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     """Maximum error: the distance of the worst row.

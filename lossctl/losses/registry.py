@@ -150,8 +150,9 @@ class Loss(NamedTuple):
     ``simplex`` says that k predictions are probabilities that sum to 1. ``clip`` names the
     parameter ε that moves predictions into [ε, 1 − ε] first, ``drop`` the one that leaves out
     rows whose y lies outside its domain when it is *skip*. ``ordered`` says whether of two values
-    one is better. ``constant`` is what the best constant
-    prediction is, or a function of the form; None where there is no closed form.
+    one is better. ``flat`` says where slopes are 0 in whole regions, with parameters in braces; of
+    *either* that is so of k classes alone. ``constant`` is what the best constant prediction is, or
+    a function of the form; None where there is no closed form.
     """
 
     name: str
@@ -173,6 +174,7 @@ class Loss(NamedTuple):
     zero_at_truth: bool
     signed: bool
     ordered: bool
+    flat: str
     constant: ConstantOf
     params: tuple[Param, ...]
     doc: str
@@ -237,6 +239,7 @@ def loss(
     zero_at_truth: bool = True,
     signed: bool = False,
     ordered: bool = True,
+    flat: str = "",
     constant: ConstantOf = None,
 ) -> Callable[[Kernel], Kernel]:
     """Register the decorated function under its own name and its aliases.
@@ -244,7 +247,8 @@ def loss(
     ``y`` and ``pred`` are domains, or functions of the parameters that return one. ``hint`` is
     what the message says when a prediction lies outside ``pred``. ``zero_at_truth``: whether the
     loss is 0 at ŷ = y, and never falls as ŷ moves away. ``signed``: whether it can be negative.
-    ``constant``: what the best constant prediction is, or a function of the form.
+    ``flat``: why whole regions of slopes are 0. ``constant``: what the best constant prediction is,
+    or a function of the form.
     """
 
     def register(kernel: Kernel) -> Kernel:
@@ -279,6 +283,7 @@ def loss(
             zero_at_truth=zero_at_truth,
             signed=signed,
             ordered=ordered,
+            flat=flat,
             constant=constant,
             params=params,
             doc=inspect.cleandoc(kernel.__doc__ or ""),

@@ -58,7 +58,11 @@ def mape(y: Floats, yhat: Floats, *, zero: Zero = "error") -> tuple[Floats, Slop
     return value, lambda: np.sign(e) / np.abs(y)
 
 
-@loss("symmetric_mean_absolute_percentage_error", task="regression")
+@loss(
+    "symmetric_mean_absolute_percentage_error",
+    task="regression",
+    flat="it is flat where y and ŷ differ in sign, or y is 0",
+)
 def smape(y: Floats, yhat: Floats) -> tuple[Floats, Slope]:
     """Symmetric MAPE: the average error as a share of the mean size of truth and prediction.
 

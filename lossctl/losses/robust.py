@@ -283,7 +283,11 @@ def _cauchy(e: Floats, lost: Floats, c: float) -> tuple[Floats, Slope]:
     return value, slope
 
 
-@loss("epsilon_insensitive_loss", task="regression")
+@loss(
+    "epsilon_insensitive_loss",
+    task="regression",
+    flat="it is flat within epsilon = {epsilon:g} of the truth",
+)
 def epsilon_insensitive(y: Floats, yhat: Floats, *, epsilon: Width = 0.1) -> tuple[Floats, Slope]:
     """Epsilon-insensitive loss: the absolute error beyond a tube in which nothing counts.
 

@@ -97,6 +97,7 @@ def brier(
         Constant("label", "the majority of y", of=decisions),
         Constant("classes", "the majority of y", of=majority),
     ),
+    flat="it is flat but for jumps",
 )
 def zero_one(
     y: Floats | Labels, yhat: Floats, *, t: Threshold = 0.5, label_smoothing: Smoothing = 0.0

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from lossctl.verdicts import Gate
 
 _MODULES = {
-    "table": "table",
     "json": "structured",
     "jsonl": "structured",
     "csv": "delimited",
@@ -25,8 +24,12 @@ _MODULES = {
 def render(report: Report, form: str, look: Look, gates: Sequence[Gate] = ()) -> str:
     """Return the report as text in a format; ``gates`` holds one for every result, or none.
 
-    The formats that gates are for show them: Markdown, JUnit XML and workflow commands.
+    The formats that gates are for show them: tables, Markdown, JUnit XML and workflow commands.
     """
+    if form == "table":
+        from lossctl.renderers.table import render as tables
+
+        return tables(report, gates, look)
     if form == "markdown":
         from lossctl.renderers.markdown import of_report as page
 

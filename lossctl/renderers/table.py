@@ -6,6 +6,7 @@ A number is never wrapped or cut: where the terminal is narrow, columns that mat
 from __future__ import annotations
 
 import io
+import math
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -14,26 +15,28 @@ from rich.table import Table
 from rich.text import Text
 
 from lossctl.renderers.look import Look, count_line, printable, printable_line, sparkline
+from lossctl.renderers.words import STYLES, verdict_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lossctl.checks import Differing
     from lossctl.report import Report, Result, Statistics, Worst
-    from lossctl.verdicts import Moved
+    from lossctl.verdicts import Gate, Moved, Verdict
 
     Located = Worst | Differing | Moved
 
 STATISTICS = ("mean", "std", "min", "p05", "p50", "p95", "max")
 GAP = 2
-WORDS = ("rule", "group", "found", "columns", "gate")  # columns that are no numbers
+BARS = ""  # what stands over bars
+WORDS = (BARS, "rule", "group", "found", "columns", "gate")  # columns that are no numbers
 NAME_LIMIT = 28
 
 
-def render(report: Report, form: str, look: Look) -> str:  # noqa: ARG001 - one format
-    """Return the report as aligned tables."""
+def render(report: Report, gates: Sequence[Gate], look: Look) -> str:
+    """Return the report as aligned tables; ``gates`` holds one for every result, or none."""
     grouped = any(result.group is not None for result in report.results)
-    parts: list[Table | Text] = [_heading(report), _values(report, look)]
+    parts: list[Table | Text] = [_heading(report), _values(report, look, gates)]
     if any(result.interval or result.floor for result in report.results):
         from lossctl.renderers.evidence import evidence
 
@@ -137,30 +140,42 @@ def grid(header: Sequence[str], left: int) -> Table:
     return table
 
 
-def _values(report: Report, look: Look) -> Table:
+def _values(report: Report, look: Look, gates: Sequence[Gate]) -> Table:
     results = report.results
     groups = list(dict.fromkeys(name for result in results for name in result.group or {}))
-    several = len({_columns(result) for result in results}) > 1
-    header = ["loss", *map(short, groups), "value", "n"]
+    fixed: list[tuple[str, Sequence[str | Text]]] = [
+        ("loss", [Text(result.spec, style="bold") for result in results])
+    ]
+    fixed += [
+        (short(name), [short((result.group or {}).get(name, "")) for result in results])
+        for name in groups
+    ]
+    columns: dict[str, Sequence[str | Text]] = {}
+    if gates:
+        columns["gate"] = [verdict_text(gate.verdict) for gate in gates]
+    columns["value"] = [
+        _value(result, gates[at].verdict if gates else None, look)
+        for at, result in enumerate(results)
+    ]
     if groups:
-        header += ["p50", "p95", "max"]
-    if several:
-        header.append("columns")
-    table = grid(header, 1 + len(groups))
-    if several:
-        table.columns[-1].justify = "left"
-    for result in results:
-        cells: list[Text | str] = [Text(result.spec, style="bold")]
-        cells += [Text(short((result.group or {}).get(name, ""))) for name in groups]
-        cells += [Text(look.number(result.value), style="bold green"), str(result.n)]
-        if groups:
-            sample = result.per_sample
-            names = ("p50", "p95", "max")
-            cells += [look.number(getattr(sample.statistics, n)) if sample else "" for n in names]
-        if several:
-            cells.append(Text(_columns(result), style="dim"))
-        table.add_row(*cells)
-    return table
+        from lossctl.renderers.bars import bars
+
+        columns[BARS] = bars(results)
+    columns["n"] = [str(result.n) for result in results]
+    for name in ("p50", "p95", "max") if groups else ():
+        samples = [result.per_sample for result in results]
+        columns[name] = [look.number(getattr(s.statistics, name)) if s else "" for s in samples]
+    if len({_columns(result) for result in results}) > 1:
+        columns["columns"] = [Text(_columns(result), style="dim") for result in results]
+    if not any(columns.get(BARS, ())):
+        columns.pop(BARS, None)
+    return fitted(fixed, columns, (BARS, "p50", "p95", "max"), look)
+
+
+def _value(result: Result, verdict: Verdict | None, look: Look) -> Text:
+    """Return the value; its colour is what became of its gate, or that it is no finite number."""
+    style = "bold" if math.isfinite(result.value) else "bold red"
+    return Text(look.number(result.value), style=style if verdict is None else STYLES[verdict])
 
 
 def _figures(results: Sequence[Result], look: Look) -> list[Table]:
@@ -267,7 +282,7 @@ def fitted(
     Expendable figures that find no room go, the first of them first.
     """
     taken = sum(_widest(head, cells) + GAP for head, cells in fixed)
-    kept = narrowed(columns, expendable, look.width - taken)
+    kept = narrowed(columns, expendable, look.width - taken + GAP)  # none after the last
     table = grid([*(head for head, _ in fixed), *kept], len(fixed))
     for at, name in enumerate(kept, start=len(fixed)):
         if name in WORDS:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # What is not as it should be stands out without colours too.
 _WORDS = {Verdict.FAIL: "FAIL", Verdict.ERROR: "ERROR"}
-_STYLES = {
+STYLES = {
     Verdict.PASS: "bold green",
     Verdict.FAIL: "bold red",
     Verdict.INCONCLUSIVE: "bold yellow",
@@ -34,7 +34,7 @@ def verdict_text(verdict: Verdict | None) -> Text:
     """Return the word of a verdict in its colour."""
     from rich.text import Text
 
-    return Text(word(verdict), style="" if verdict is None else _STYLES[verdict])
+    return Text(word(verdict), style="" if verdict is None else STYLES[verdict])
 
 
 def gate_text(gate: Gate) -> str:

@@ -132,21 +132,22 @@ def choose(
         taken = truths.names if same else ()
         predictions = predictions or _default(ours, loss, "pred", taken)
         chosen = _paired(ours, loss, truths, predictions)
-    _check_header(theirs, chosen.y)
-    _check_header(ours, chosen.pred)
+    check_header(theirs, chosen.y)
+    check_header(ours, chosen.pred)
     return Columns(
-        truth.named(chosen.y), other.named(chosen.pred), _weight(header, weight), chosen.classes
+        truth.named(chosen.y), other.named(chosen.pred), weight_of(header, weight), chosen.classes
     )
 
 
-def _weight(header: Header, selector: str | None) -> str | None:
+def weight_of(header: Header, selector: str | None) -> str | None:
+    """Return the column of weights that a selector names, None where there is none."""
     if selector is None:
         return None
     weights = select(header, selector)
     if len(weights.names) != 1:
         raise UsageError(f"-w takes one column, got {_listed(weights.names)}")
     if not header.sides:
-        _check_header(header, weights.names)
+        check_header(header, weights.names)
     return weights.names[0]
 
 
@@ -385,7 +386,7 @@ def _paired(header: Header, loss: Loss, y: Chosen | None, pred: Chosen) -> Colum
     return Columns(y.names, pred.names, None, classes if form == "classes" else None)
 
 
-def _check_header(header: Header, names: Sequence[str]) -> None:
+def check_header(header: Header, names: Sequence[str]) -> None:
     """Refuse a header in which a used name is a number: it is the first row of data."""
     for name in names:
         if header.headed and is_number(name):

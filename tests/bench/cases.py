@@ -7,7 +7,7 @@ from typing import Literal
 
 from .data import Dataset
 
-Answer = Literal["number", "json", "table", "finite", "none"]
+Answer = Literal["number", "json", "table", "page", "picture", "finite", "none"]
 Quantity = Literal["time", "peak", "peaks alike"]
 
 MILLION = 1_000_000
@@ -29,11 +29,11 @@ class Contender:
 
     In `argv`, ``{python}``, ``{peers}``, ``{file}``, ``{truth}`` and ``{out}`` stand for the
     interpreter, the directory of the peer scripts, the data file, that of its truth where it has
-    one, and the file to write. `answer` says where the
-    value to be checked is: the bare number on standard output, the report there,
-    the per-row table written to ``{out}``, any finite number, or nowhere. With `piped`, the data
-    file comes through ``cat`` on standard input. `module` or `program` must be installed, else it
-    is not run.
+    one, and the file to write. `answer` says where the value to be checked is: the bare number on
+    standard output, the report there, the per-row table or the page written to ``{out}``, any
+    finite number, a picture in ``{out}`` that is an SVG of less than 300 KB, or nowhere. With
+    `piped`, the data file comes through ``cat`` on standard input. `module` or `program` must be
+    installed, else it is not run.
     """
 
     name: str
@@ -67,8 +67,8 @@ class Judgement:
 class Case:
     """Contenders that take turns, round after round, and the judgements on them.
 
-    With `array_rows` there are no contenders: ``tests.bench.arrays`` times lossctl and numpy on
-    arrays of that many rows inside one process.
+    With `array_rows` there are no contenders: the module `array_module` of ``tests.bench`` times
+    lossctl and numpy on arrays of that many rows inside one process.
     """
 
     name: str
@@ -77,6 +77,7 @@ class Case:
     judgements: tuple[Judgement, ...]
     rounds: int
     array_rows: int = 0
+    array_module: str = "arrays"
 
 
 def lossctl_eval(data: Dataset, *options: str, name: str = LOSSCTL) -> Contender:
@@ -205,6 +206,25 @@ CASES = (
         rounds=7,
     ),
     Case(
+        "plot",
+        "plot samples mse -o OUT.svg, beside the full report",
+        (
+            Contender(
+                "plot",
+                (
+                    *("{python}", "-m", "lossctl", "plot", "samples", "mse", "{file}"),
+                    *("-o", "{out}", "-f", "svg"),
+                ),
+                PLAIN_10,
+                answer="picture",
+                module="matplotlib",
+            ),
+            FULL,
+        ),
+        (Judgement("plot", "--json", 1.5),),
+        rounds=7,
+    ),
+    Case(
         "pipe",
         "cat FILE | lossctl eval mse -q, beside the same from the file",
         (
@@ -296,6 +316,16 @@ CASES = (
         array_rows=50 * MILLION,
     ),
     Case(
+        "fit",
+        "lossctl.fit(mse, linear, one epoch of sgd at 1,024) on 20 numpy arrays beside the two bare"
+        " matrix products of each mini-batch, by turns in one process",
+        (),
+        (Judgement(LOSSCTL, "shuffled", 3.0), Judgement(LOSSCTL, "in order")),
+        rounds=9,
+        array_rows=MILLION,
+        array_module="fitting",
+    ),
+    Case(
         "check",
         "check with twenty checks of one file and all guards, beside one full report of it",
         (
@@ -326,6 +356,24 @@ CASES = (
             FULL,
         ),
         (Judgement("compare", "--json", 1.5),),
+        rounds=5,
+    ),
+    Case(
+        "html",
+        "eval mse -f html -o OUT.html, the page with its pictures, beside --json",
+        (
+            Contender(
+                "-f html",
+                (
+                    *("{python}", "-m", "lossctl", "eval", "mse", "{file}"),
+                    *("-f", "html", "-o", "{out}"),
+                ),
+                PLAIN_10,
+                answer="page",
+            ),
+            FULL,
+        ),
+        (Judgement("-f html", "--json", 3.0),),
         rounds=5,
     ),
     catalogue(

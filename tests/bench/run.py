@@ -25,6 +25,9 @@ PEERS = Path(__file__).parent / "peers"
 # any two contenders must agree.
 TOLERANCE = 0.5e-9
 
+LARGEST_PAGE = 1_500_000  # bytes
+LARGEST_PICTURE = 300_000  # bytes, for any number of rows
+
 # What ru_maxrss counts in: bytes on macOS, KiB on Linux.
 MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
@@ -133,6 +136,8 @@ def check_answer(contender: Contender, output: str, file: Prepared, out: Path) -
                 value = float(output)
             case "json":
                 value = float(json.loads(output)["results"][0]["value"])
+            case "page":
+                value = page_value(out)
             case "table":
                 check_table(contender.name, file.path, out)
                 return
@@ -140,12 +145,29 @@ def check_answer(contender: Contender, output: str, file: Prepared, out: Path) -
                 if not math.isfinite(float(output)):
                     raise BenchError(f"{contender.name} found {output.strip()} in {file.path}")
                 return
+            case "picture":
+                check_picture(contender.name, out)
+                return
             case "none":
                 return
     except (ValueError, TypeError, KeyError) as error:
         raise BenchError(f"{contender.name} printed no value: {output[:200]!r}") from error
     if not agrees(value, file.mse):
         raise BenchError(f"{contender.name} found {value!r} in {file.path}, not {file.mse!r}")
+
+
+def page_value(out: Path) -> float:
+    """Return the first number of the first table of a page, which may not be too large."""
+    if out.stat().st_size > LARGEST_PAGE:
+        raise BenchError(f"the page has {out.stat().st_size} bytes, over {LARGEST_PAGE}")
+    return float(out.read_text(encoding="utf-8").split('data-value="', 1)[1].split('"', 1)[0])
+
+
+def check_picture(name: str, out: Path) -> None:
+    """Raise BenchError unless a picture is an SVG of less than 300 KB."""
+    found = out.read_bytes()
+    if not found.startswith(b"<?xml") or len(found) >= LARGEST_PICTURE:
+        raise BenchError(f"{name} wrote {len(found)} bytes that are no small SVG")
 
 
 def check_table(name: str, file: Path, out: Path) -> None:
@@ -189,7 +211,8 @@ def run_case(case: Case, directory: Path, rounds: int, scale: float) -> Outcome:
 
 def _run_arrays(case: Case, rounds: int, rows: int) -> Outcome:
     """Run the case whose contenders share one process."""
-    run = run_process([sys.executable, "-m", f"{__package__}.arrays", str(rows), str(rounds)])
+    module = f"{__package__}.{case.array_module}"
+    run = run_process([sys.executable, "-m", module, str(rows), str(rounds)])
     measured = json.loads(run.output)
     values = [value for one in measured.values() for value in one["values"]]
     if not all(agrees(value, values[0]) for value in values):

@@ -52,7 +52,8 @@ def test_an_unknown_schema_is_refused_with_the_names_of_those_there_are(run: Run
     assert (done.code, done.out) == (2, "")
     assert (
         done.err
-        == "lossctl: there is no schema 'reprot': one of report, comparison, check, doctor\n"
+        == "lossctl: there is no schema 'reprot': one of report, comparison, check, doctor,"
+        " fit, fit_comparison, model\n"
     )
 
 

@@ -489,6 +489,20 @@ def test_progress_is_shown_where_work_takes_long() -> None:
     assert b"M rows" in shown
 
 
+def test_training_shows_its_epochs_and_is_gone_before_the_report() -> None:
+    path = SAMPLES / "diabetes_features.csv"
+    words = ("fit", path, "-y", "y", "--features", "bmi,bp", "--loss", "mse", "--lr", "1e-9")
+    slow = ("--batch-size", 1, "--tol", 0, "--epochs", 500)
+    code, shown, _ = Terminal().run(*words, *slow, streams="out err")
+    assert code == 0
+    bar, _, report = shown.rpartition("epoch 500 of 500: loss ")
+    assert "of 500: loss " in bar
+    assert "training" not in bar
+    report = report.partition(f"{path}: 442 rows")[2]
+    assert "training" in report
+    assert "\x1b[1A" not in report  # nothing of it is wiped away
+
+
 def test_progress_is_for_terminals(capfd: pytest.CaptureFixture[str]) -> None:
     with watched() as watch:
         assert watch is None

@@ -14,6 +14,9 @@ import pytest
 from rich.cells import cell_len
 
 import lossctl
+from lossctl.gates import Lines
+from lossctl.renderers import render
+from lossctl.renderers.bars import EIGHTHS, bar
 from lossctl.renderers.look import BLOCKS, Look, sparkline
 from lossctl.renderers.markdown import escape
 
@@ -462,3 +465,110 @@ def test_infinite_values_in_markdown(run: Run, write: Write) -> None:
     values, worst = markdown_tables(done.out)
     assert values[1][1] == "inf"
     assert worst[1][-2:] == ["inf", ""]
+
+
+# Bars of groups
+
+
+GROUPS = "y,yhat,g\n0,4,a\n0,2,b\n0,1,c\n0,0,d\n"
+
+
+def bars_of(done: Outcome) -> list[str]:
+    """Return what stands between value and n, group by group."""
+    lines = block(done, "loss")
+    start, stop = (lines[0].index(name) + len(name) for name in ("value", "n"))
+    return [line[start:stop].rstrip("0123456789").strip() for line in lines[1:]]
+
+
+def test_groups_have_bars_from_0_to_the_largest_of_their_loss(run: Run, write: Write) -> None:
+    done = run("eval", "mae,mse", write(GROUPS), "--by", "g")
+    assert bars_of(done) == [
+        *("██████████", "█████", "██▌", ""),
+        *("██████████", "██▌", "▋", ""),
+    ]
+
+
+@pytest.mark.parametrize("value", [0.0, 1e-300, 1e-3, 0.1, 0.5, 0.99, 1.0])
+def test_a_bar_is_as_long_as_its_share(value: float) -> None:
+    for largest in (1.0, 3.5, 1e300):
+        drawn = bar(value * largest, largest)
+        eighths = sum(EIGHTHS.index(char) + 1 for char in drawn)
+        assert abs(eighths - 80 * value) <= (0.5 if value > 1 / 160 else 1)
+        assert bool(drawn) == (value > 0.0)
+        assert set(drawn[:-1]) <= {"█"}
+
+
+def test_the_bar_of_an_infinite_value_has_no_end(run: Run, write: Write) -> None:
+    path = write("y,p,g\n1,0,a\n1,0.5,b\n1,0.25,c\n")
+    assert bars_of(run("eval", "bce", path, "--by", "g")) == ["█████████…", "█████", "██████████"]
+    only = write("y,p,g\n1,0,a\n1,0,b\n")
+    assert bars_of(run("eval", "bce", only, "--by", "g")) == ["█████████…"] * 2
+
+
+@pytest.mark.parametrize(
+    ("losses", "text"),
+    [
+        ("r2", "y,yhat,g\n1,1,a\n2,3,a\n1,1,b\n2,2,b\n"),  # more is better
+        ("mean_bias", "y,yhat,g\n1,2,a\n1,3,b\n"),  # neither is
+        ("poisson_nll", "y,yhat,g\n2,2,a\n9,9,b\n"),  # below 0
+        ("mse", "y,yhat,g\n1,2,a\n2,4,a\n"),  # nothing beside it
+    ],
+)
+def test_no_bars_where_length_says_nothing(run: Run, write: Write, losses: str, text: str) -> None:
+    done = run("eval", losses, write(text), "--by", "g")
+    assert set("".join(bars_of(done))) == set()
+    assert block(done, "loss")[0].split() == ["loss", "g", "value", "n", "p50", "p95", "max"]
+
+
+@pytest.mark.parametrize("form", ["csv", "tsv", "json", "jsonl", "markdown"])
+def test_bars_are_for_tables_only(run: Run, write: Write, form: str) -> None:
+    done = run("eval", "mae", write(GROUPS), "--by", "g", "-f", form)
+    assert not set(EIGHTHS) & set(done.out)
+
+
+def test_bars_go_before_numbers_where_it_is_narrow(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    args = ("eval", "mse", DIABETES, "--by", "sex", "--by", "age_band", "--top", "0")
+    shown = {}
+    for width in (40, 60, 64, 80, 200):
+        monkeypatch.setenv("COLUMNS", str(width))
+        done = run(*args)
+        lines = block(done, "loss")
+        shown[width] = (lines[0].split()[3:], any("█" in line for line in lines))
+        assert max(map(cell_len, lines)) <= width
+        for name in shown[width][0]:
+            assert_right_edge(lines, name)
+    assert shown[200] == shown[80] == (["value", "n", "p50", "p95", "max"], True)
+    assert shown[64] == (["value", "n", "p50", "p95", "max"], False)
+    assert shown[60] == (["value", "n", "p95", "max"], False)
+    assert shown[40] == (["value", "n"], False)
+
+
+# Colours
+
+
+def painted(text: str, colour: int) -> set[str]:
+    return set(re.findall(rf"\x1b\[1;{colour}m *([^\x1b]+?) *\x1b", text))
+
+
+def test_colour_is_for_verdicts_and_for_what_is_not_finite() -> None:
+    data = {"y": [0.0, 0.0, 1.0], "yhat": [1.0, 3.0, 2.0], "g": ["a", "b", "a"]}
+    report = lossctl.evaluate(data, "mse", by="g")
+    bright = Look(80, colour=True)
+    plain = render(report, "table", bright)
+    assert not re.search(r"\x1b\[[0-9;]*3[0-7]m", plain)
+    gates = [Lines(maximum=2.0).hold(result.value, "mse") for result in report.results]
+    text = render(report, "table", bright, gates)
+    assert painted(text, 32) == {"pass", "1"}
+    assert painted(text, 31) == {"FAIL", "9"}
+    infinite = lossctl.evaluate({"y": [1.0], "p": [0.0]}, "bce")
+    assert painted(render(infinite, "table", bright), 31) == {"inf"}
+
+
+def test_a_table_says_what_became_of_a_gate_without_colours(run: Run, write: Write) -> None:
+    done = run("eval", "mae", write(GROUPS), "--by", "g", "--max", "3")
+    assert done.code == 1
+    lines = block(done, "loss")
+    assert lines[0].split()[2:4] == ["gate", "value"]
+    assert [line.split()[2] for line in lines[1:]] == ["FAIL", "pass", "pass", "pass"]

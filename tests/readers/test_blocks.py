@@ -19,8 +19,8 @@ import zstandard
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lossctl.api import evaluate_with
 from lossctl.errors import InputError
+from lossctl.evaluation import evaluate_with
 from lossctl.options import Options
 from lossctl.sources import csv_file, cut, fast, reference
 from lossctl.sources.table import BadCell, Parsed, Want

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from lossctl.api import evaluate_with
 from lossctl.errors import ExitCode, LossctlError
+from lossctl.evaluation import evaluate_with
 from lossctl.options import Options
 from lossctl.sources import csv_file, fast
 
