@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -16,6 +17,8 @@ from lossctl.cli.plots.canvas import Canvas, ThemeName, canvas_of
 from lossctl.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from lossctl.training.fitting import Fitted
 
 FORMATS = ("table", "json")
@@ -140,6 +143,7 @@ def command(
     canvas = None if curve is None else canvas_of(curve, None, theme, flag="--curve")
     where = Where(_format(form, as_json, predict, output), precision, predict, output, canvas)
     losses = _losses(loss, compare, output)
+    _apart({"--predict": predict, "-o": output, "--curve": curve}, files or ())
     from lossctl.cli.streams import followed, inputs, loaded
     from lossctl.options import make_options
     from lossctl.training.fitting import open_fits
@@ -182,6 +186,22 @@ def _format(form: str | None, as_json: bool, predict: str | None, output: str | 
     if taken and (form is not None or as_json):
         raise UsageError(f"{taken[0]} - takes the place of the report: leave out -f")
     return None if taken else known
+
+
+def _apart(written: Mapping[str, str | None], read: Sequence[str]) -> None:
+    """Refuse a file that would be written twice, or over the data."""
+    seen = {os.path.realpath(path): f"the input {path}" for path in read if path != "-"}
+    for flag, path in written.items():
+        if path is None or path in STDOUT:
+            continue
+        stays = os.path.realpath(path)
+        if os.path.exists(stays) and not os.path.isfile(stays):
+            continue  # a device or a pipe takes what comes
+        if stays in seen:
+            raise UsageError(
+                f"{flag} {path} would be written over {seen[stays]}; name another file"
+            )
+        seen[stays] = f"that of {flag}"
 
 
 def _losses(loss: str | None, compare: str | None, output: str | None) -> str:

@@ -40,8 +40,8 @@ Rate = Annotated[
     typer.Option(
         "--lr",
         metavar="X",
-        help="The learning rate of sgd; else found by the first slope. It is divided by 3 "
-        "whenever 5 epochs in a row bring no progress.",
+        help="The learning rate of sgd; else found by the first slope, on features that are "
+        "standardised inside. Divided by 3 whenever 5 epochs in a row bring no progress.",
     ),
 ]
 BatchSize = Annotated[

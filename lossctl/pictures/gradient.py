@@ -195,14 +195,17 @@ def _described(made: GradientSpread) -> GradientSpread:
         f"{share_text(made.vanishing / whole)} vanish (below 1e-6 of the largest)",
     ]
     if made.capped > 1:
-        parts.append(f"{share_text(made.capped / whole)} have the largest slope there is")
+        parts.append(f"{share_text(made.capped / whole)} share the largest slope seen")
     if made.nonfinite:
         parts.append(f"{counted(made.nonfinite, 'is', 'are')} not finite and not shown")
     text = "; ".join(parts) + "."
     if made.top is not None and made.top.share is not None:
-        most = f"{share_text(made.top.share)} of ‖g‖₁"
+        which, of = ("The row", "‖g‖₁")
+        if made.nonfinite:
+            which, of = ("Of the finite ones, the row", "their sizes")
+        most = f"{share_text(made.top.share)} of {of}"
         others = ", as others do" if made.capped > 1 else ""
-        text += f" The row that carries the most is {made.top.name}: {most}{others}."
+        text += f" {which} that carries the most is {made.top.name}: {most}{others}."
     elif made.zero == whole:
         text = "All entries are 0."
     about = made.about._replace(text=text[0].upper() + text[1:])

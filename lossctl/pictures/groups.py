@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from lossctl.losses.registry import Loss
 from lossctl.pictures.records import About, Group, GroupValues, count_text, number_text, place_text
 from lossctl.pictures.units import unit_of
 from lossctl.report import Interval, Result
@@ -21,9 +22,9 @@ def group_values(
     files: Sequence[str],
 ) -> GroupValues:
     """Return the picture of the results of the groups of one loss."""
-    higher = task.bound.loss.higher_is_better
+    loss = task.bound.loss
     groups = [_group(result) for result in results]
-    groups.sort(key=lambda group: _badness(group.value, higher), reverse=True)
+    groups.sort(key=lambda group: _badness(group.value, loss), reverse=True)
     shown, hidden = groups[:MOST], len(groups) - MOST
     n = count_text(sum(group.n for group in groups))
     spec = task.bound.spec
@@ -37,10 +38,13 @@ def group_values(
     return GroupValues(about, unit, level, tuple(shown), max(0, hidden), overall)
 
 
-def _badness(value: float, higher: bool) -> float:
+def _badness(value: float, loss: Loss) -> float:
+    """Return what is larger the worse a value is; of a lean, either way is as bad."""
     if math.isnan(value):
         return math.inf
-    return -value if higher else value
+    if not loss.ordered:
+        return abs(value)
+    return -value if loss.higher_is_better else value
 
 
 def _group(result: Result) -> Group:

@@ -25,6 +25,7 @@ from lossctl.pictures.records import (
 )
 from lossctl.pictures.units import unit_of
 from lossctl.quantiles import Quantiles
+from lossctl.values import ORDERED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -171,7 +172,7 @@ def loss_spread(task: Task, seen: SeenLosses, sums: Sums, files: Sequence[str]) 
     costs = seen.losses if task_weightless(seen) else seen.costs
     n, spec = seen.rows, task.bound.spec
     total = float(sums.loss)
-    why = _no_lorenz(seen, total)
+    why = _no_lorenz(task, seen, total)
     points = () if why else lorenz(costs, total)
     whole = total if math.isfinite(total) and not why else 0.0
     worst = tuple(
@@ -219,8 +220,10 @@ def _ratio(sums: Sums) -> float:
     return ratio(sums.loss.units, sums.weight.units) if sums.weight.units else math.nan
 
 
-def _no_lorenz(seen: SeenLosses, total: float) -> str:
+def _no_lorenz(task: Task, seen: SeenLosses, total: float) -> str:
     """Return why shares of the loss have no meaning; nothing where they have one."""
+    if task.bound.loss.aggregate in ORDERED:
+        return "The value is the error of one row, or of two: it is no sum that rows share."
     if seen.nans:
         return f"{counted(seen.nans, 'loss is', 'losses are')} no number: there are no shares."
     if seen.low < 0.0:

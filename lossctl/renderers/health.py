@@ -120,10 +120,13 @@ def _sizes(result: Result, gradient: Gradient, look: Look) -> Iterator[str]:
     moving = entries(gradient) - gradient.zero
     if moving < 2 or find(result.loss).aggregate in OF_FEW:
         return
-    if math.isclose(gradient.max_abs * moving, gradient.l1, rel_tol=EQUAL):
+    alike = math.isclose(gradient.max_abs * moving, gradient.l1, rel_tol=EQUAL)
+    if alike and _costs_differ(result):
         size = look.number(gradient.max_abs)
         which = "They all" if not gradient.zero else "Those that are not 0"
         yield f"{which} have the same size, {size}: a large error pulls no more than a small one."
+        return
+    if alike:
         return
     largest = gradient.max_abs / gradient.l1
     if largest >= ONE_ROW and largest * moving >= TIMES_EVEN:
@@ -136,6 +139,12 @@ def _sizes(result: Result, gradient: Gradient, look: Look) -> Iterator[str]:
             "Few gradients carry most: it is as if"
             f" {max(1, round(carrying))} of {moving} were alike and the others 0."
         )
+
+
+def _costs_differ(result: Result) -> bool:
+    """Whether rows differ in what they cost; of errors alike, gradients alike tell nothing."""
+    sample = result.per_sample
+    return sample is not None and sample.statistics.min < sample.statistics.max
 
 
 def _who(result: Result, gradient: Gradient) -> str:

@@ -87,33 +87,46 @@ UNSEEN = Judge()
 
 
 def descend(
-    goal: Goal, data: Data, start: Floats, training: Training, judge: Judge = UNSEEN
+    goal: Goal,
+    data: Data,
+    start: Floats,
+    penalty: Floats,
+    training: Training,
+    judge: Judge = UNSEEN,
 ) -> Descent:
-    """Go down from ``start``, or raise Diverged.
+    """Go down from ``start``, or raise Diverged; ½ · penalty · θ² is added for every weight.
 
     Without a learning rate that is given, it is found by the first slope; where that is too high,
     it begins again with a tenth of it.
     """
     guard = Guard.of(goal, data, start, training)
     if training.lr is not None:
-        return _descend(goal, data, training, guard, training.lr, judge)
+        return _descend(goal, data, penalty, training, Try(guard, training.lr, judge))
     rate = guard.rate
     for _ in range(AGAIN):
         try:
-            return _descend(goal, data, training, guard, rate, judge)
+            return _descend(goal, data, penalty, training, Try(guard, rate, judge))
         except Diverged:
             rate /= 10.0
-    return _descend(goal, data, training, guard, rate, judge)
+    return _descend(goal, data, penalty, training, Try(guard, rate, judge))
 
 
-def _descend(
-    goal: Goal, data: Data, training: Training, guard: Guard, lr: float, judge: Judge
-) -> Descent:
+class Try(NamedTuple):
+    """A descent with a learning rate to begin with."""
+
+    guard: Guard
+    lr: float
+    judge: Judge
+
+
+def _descend(goal: Goal, data: Data, penalty: Floats, training: Training, attempt: Try) -> Descent:
+    guard, lr, judge = attempt
     start = guard.theta
     theta, trail, length = start.copy(), np.zeros(len(start)), 0
     rng = np.random.default_rng([training.seed, ORDER_STREAM])
     room = _Rooms(data, training.batch_size)
-    penalised = training.l2 * goal.shape.penalised
+    mean, per_row = guard.mean, guard.per_row
+    pull = curve(goal.aggregate, mean)[1] or 1.0
     rate, best, stale, steps = lr, math.inf, 0, 0
     losses: list[float] = []
     held: list[float] = []
@@ -121,29 +134,36 @@ def _descend(
     ended = "epochs"
     with np.errstate(all="ignore"):
         for epoch in range(1, training.epochs + 1):
+            # What rows are divided by is that of the whole, as known from the epoch before: were it
+            # that of each mini-batch, weights would cancel in batches of one. So is φ', which only
+            # weighs the loss against the penalty: as it grows under a root, steps must not.
+            scale = pull / per_row
+            dear = penalty * (pull / (curve(goal.aggregate, mean)[1] or pull))
             total = divisor = 0.0
+            rows = 0
             for window in room.windows(rng):
                 for x, y, weight in _batches(window, training.batch_size):
                     found = seen(goal, theta, x, y, weight)
                     steps += 1
-                    if not found.divisor:
-                        continue  # rows of weight 0
-                    value, pull = curve(goal.aggregate, found.mean)
+                    value = curve(goal.aggregate, found.mean)[0] if found.divisor else 0.0
                     if not value <= guard.limit:
                         guard.check(value, steps, x, y, weight)
                     g = found.gradient()
                     guard.feel(g)
-                    g *= -rate * pull / found.divisor
-                    if training.l2:
-                        g -= rate * penalised * theta
+                    g *= -rate * scale / len(y)
                     theta += g
+                    if training.l2:
+                        # A proximal step: stable however much a weight costs.
+                        theta /= 1.0 + rate * dear
                     if judge.trace is not None:
                         judge.trace(steps, theta)
                     trail += theta
                     length += 1
                     total += found.loss
                     divisor += found.divisor
-            loss = curve(goal.aggregate, total / divisor if divisor else math.nan)[0]
+                    rows += len(y)
+            mean, per_row = total / divisor if divisor else math.nan, divisor / rows
+            loss = curve(goal.aggregate, mean)[0]
             guard.settle(loss, epoch, theta)
             losses.append(loss)
             rates.append(rate)
@@ -151,7 +171,7 @@ def _descend(
                 held.append(judge.validate(theta))
             if judge.watch is not None:
                 judge.watch(epoch, loss)
-            objective = loss + 0.5 * float(penalised @ (theta * theta))
+            objective = loss + 0.5 * float(penalty @ (theta * theta))
             if objective < best - training.tol * abs(best) or best == math.inf:
                 best, stale = objective, 0
             else:
@@ -220,6 +240,15 @@ class _Rooms:
             return self._rooms[turn].fill(window, self._data.shift, order)
 
 
+class First(NamedTuple):
+    """What the first window tells: a learning rate, Σwℓ/Σw, what a row is divided by, the value."""
+
+    rate: float
+    mean: float
+    per_row: float
+    start: float
+
+
 class Guard:
     """Notices that a descent leads nowhere: a loss without bounds, or a slope that is 0.
 
@@ -228,10 +257,10 @@ class Guard:
     the start is none.
     """
 
-    def __init__(self, goal: Goal, theta: Floats, start: float, rate: float, advice: str) -> None:
+    def __init__(self, goal: Goal, theta: Floats, first: First, advice: str) -> None:
         self._goal = goal
         self.theta = theta
-        self.rate = rate
+        self.rate, self.mean, self.per_row, start = first
         self._advice = advice
         self.start = start
         self._least = max(abs(start), 1.0 if goal.signed else 0.0)
@@ -259,7 +288,8 @@ class Guard:
         if not math.isfinite(start):
             raise diverged(goal, start, "with the first weights", advice)
         rate = SHARE * abs(start) / size if 0.0 < size < math.inf and start else UNKNOWN
-        return cls(goal, theta, start, rate, advice)
+        mean, per_row = (loss / divisor, divisor / room.size) if divisor else (0.0, 1.0)
+        return cls(goal, theta, First(rate, mean, per_row, start), advice)
 
     def check(
         self, value: float, step: int, x: Floats, y: NDArray[np.float64], weight: Floats | None

@@ -75,8 +75,10 @@ def ready_for(
     shape = Shape(len(features), len(problem.outputs), hidden, training.activation)
     with in_files(source):
         rows.look(shape.size, None if watch is None else _reading(watch))
-    # L-BFGS of a linear model always runs on standardised features: its steps suit only these.
-    inside = training.standardize or (training.optimizer == "lbfgs" and not hidden)
+    # One rate for all weights suits features of one scale, and so do the steps of L-BFGS. Whoever
+    # gives a rate has the scale of the file in mind.
+    free = training.lr is None if training.optimizer == "sgd" else not hidden
+    inside = training.standardize or free
     with in_files(source):
         scaling = scaling_of(rows.training(), features) if inside else None
     shift = None if scaling is None else _shift(scaling)
@@ -130,15 +132,15 @@ def descended(ready: Ready, training: Training, judge: Judge) -> Descent:
     """Go down from random weights by the optimiser that is asked for, or raise Diverged."""
     goal, data, scaling = ready.goal, ready.data, ready.scaling
     start = drawn(goal.shape, training.seed)
+    penalty = training.l2 * goal.shape.penalised
+    if training.l2 and scaling is not None and not training.standardize:
+        # The penalty is that of the weights in the units of the file.
+        first = matrices(goal.shape, penalty)[0]
+        first[:, :-1] /= np.square(scaling.deviations)
     if training.optimizer == "sgd":
-        return descend(goal, data, start, training, judge)
+        return descend(goal, data, start, penalty, training, judge)
     from lossctl.training.quasi_newton import minimise
 
-    penalty = training.l2 * goal.shape.penalised
-    if scaling is not None and not training.standardize:
-        # The penalty is that of the weights in the units of the file.
-        (first,) = matrices(goal.shape, penalty)
-        first[:, :-1] /= np.square(scaling.deviations)
     return minimise(goal, data, start, penalty, training, judge)
 
 

@@ -526,7 +526,7 @@ def test_divergence_is_told_with_the_step_the_value_and_the_advice(
     assert "the loss is inf at step" in done.err
     assert "a loss of logits is finite still" in done.err
     large = {**columns(), "a": [1e200 * x for x in columns()["a"]]}
-    done = run("fit", write(text_of(large)), *words[2:], "--loss", "mse")
+    done = run("fit", write(text_of(large)), *words[2:], "--loss", "mse", "--lr", "0.01")
     assert done.code == 3
     assert "the loss is inf with the first weights" in done.err
 
@@ -593,3 +593,23 @@ def test_a_curve_of_an_unknown_kind_is_refused_before_anything_is_read(run: Run)
     assert (done.code, done.out) == (2, "")
     assert one_line(done.err)
     assert done.err.startswith("lossctl: --curve c.gif: the suffix says the format")
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        (("--predict", "same.x", "-o", "same.x"), "-o same.x would be written over that of"),
+        (("-o", "c.svg", "--curve", "./c.svg"), "--curve ./c.svg would be written over that of -o"),
+        (("--predict", "train.csv"), "--predict train.csv would be written over the input"),
+    ],
+)
+def test_nothing_is_written_over_something_else(
+    run: Run, path: Path, monkeypatch: pytest.MonkeyPatch, files: tuple[str, ...], said: str
+) -> None:
+    monkeypatch.chdir(path.parent)
+    before = path.read_bytes()
+    done = run("fit", path.name, "-y", "y", "--features", "a,b", "--loss", "mse", *files)
+    assert (done.code, done.out) == (2, "")
+    assert one_line(done.err)
+    assert said in done.err
+    assert path.read_bytes() == before

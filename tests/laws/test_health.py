@@ -207,3 +207,10 @@ def test_a_report_without_a_gradient_has_no_health() -> None:
 )
 def test_neither_none_nor_all_is_said_where_it_is_not_quite_that(share: float, text: str) -> None:
     assert percent(share) == text
+
+
+def test_equal_errors_say_nothing_of_how_errors_pull() -> None:
+    alike = {"y": [0.0, 0.0, 5.0], "yhat": [1.0, -1.0, 6.0]}
+    assert said(alike, "mse") == [(NOTHING,)]
+    unlike = {"y": [0.0, 0.0, 5.0], "yhat": [1.0, -1.0, 9.0]}
+    assert "no more than a small one" in said(unlike, "mae")[0][0]

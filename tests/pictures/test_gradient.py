@@ -71,7 +71,7 @@ def test_a_cap_is_counted() -> None:
     table = np.genfromtxt(DIABETES, delimiter=",", names=True, dtype=None)
     e = table["yhat"] - table["y"]
     assert made.capped == int((np.abs(e) >= 20.0).sum())
-    assert "73.1 % have the largest slope there is" in made.text
+    assert "73.1 % share the largest slope seen" in made.text
     assert spread(DIABETES, "mae").capped == 442
     weighted = spread(DIABETES, "mae", weight="weight")  # the slope is capped, the entries differ
     assert weighted.capped == 442
@@ -114,3 +114,10 @@ def test_blocks_and_threads_make_no_difference(tmp_path: Path) -> None:
     expected = spread(str(path), "huber:delta=0.5")
     for options in ({"threads": 1}, {"threads": 3}, {"block_size": 70_001}):
         assert spread(str(path), "huber:delta=0.5", **options) == expected
+
+
+def test_shares_beside_an_infinite_gradient_are_of_the_finite_ones() -> None:
+    data = {"y": [1.0, 1.0, 1.0], "yhat": [0.0, 0.2, 0.5]}
+    text = picture(data, "bce", "gradient").text
+    assert "1 is not finite" in text
+    assert "Of the finite ones, the row that carries the most is row 2" in text

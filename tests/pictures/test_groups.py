@@ -85,3 +85,9 @@ def test_one_loss_and_a_page_of_several() -> None:
     ]
     assert seen.report == lossctl.evaluate(DIABETES, "mse,mae", by=["sex"], ci=95.0)
     assert seen.pictures[0][-1] == groups(DIABETES, "mse", by=["sex"], ci=95.0)
+
+
+def test_of_a_lean_the_furthest_from_0_is_worst() -> None:
+    data = {"y": [0.0] * 6, "yhat": [0.1, 0.2, -3.0, -4.0, 1.0, 1.0], "g": list("aabbcc")}
+    found = groups(data, "mean_bias", by="g")
+    assert [group.name for group in found.groups] == ["b", "c", "a"]

@@ -154,3 +154,11 @@ def test_blocks_threads_and_order_make_no_difference(tmp_path: Path) -> None:
     shuffled.write_text("\n".join(["y,yhat,w", *reversed(rows)]) + "\n")
     other = spread(str(shuffled), "mse", weight="w")
     assert (other.lorenz, other.bins, other.mean) == (expected.lorenz, expected.bins, expected.mean)
+
+
+@pytest.mark.parametrize("loss", ["median_ae", "max_error"])
+def test_the_error_of_one_row_is_no_sum_to_share(loss: str) -> None:
+    found = spread({"y": [0.0, 0.0, 0.0], "yhat": [1.0, 2.0, 7.0]}, loss)
+    assert found.lorenz == ()
+    assert "no sum" in found.no_lorenz
+    assert all(row.share is None for row in found.worst)

@@ -28,6 +28,7 @@ def rate_of(found: lossctl.Fit) -> float:
 
 def test_it_is_a_tenth_of_the_step_that_a_straight_line_would_take_to_0() -> None:
     x, y = problem()
+    x = (x - x.mean(axis=0)) / x.std(axis=0)  # as it is inside
     found = fit(x, y, "mse", epochs=1, batch_size=300, lr=1e-300)  # which stays where it starts
     weights = [*found.model.coefficients()["yhat"].values(), found.model.intercepts()["yhat"]]
     design = np.column_stack([x, np.ones(300)])
@@ -47,22 +48,66 @@ def test_the_unit_of_the_target_does_not_matter(loss: str, scale: float) -> None
     assert weights == pytest.approx([1.0, -2.0, 0.5], abs=0.3), error
 
 
-def test_features_of_any_size_do_not_make_it_diverge() -> None:
+def test_the_size_of_the_features_does_not_matter() -> None:
     x, y = problem()
-    for size in (1e-6, 1e3, 1e9):
-        found = fit(size * x, y, "mse")
-        assert found.value < found.start
+    sizes = np.array([1e-6, 97.0, 1e9])
+    for l2 in (0.0, 1e-7):
+        best = fit(x * sizes, y, "mse", optimizer="lbfgs", l2=l2)
+        found = fit(x * sizes, y, "mse", l2=l2)
+        assert found.value == pytest.approx(best.value, rel=1e-3)
     with pytest.raises(lossctl.errors.InputError, match="the training diverges"):
         fit(1e3 * x, y, "mse", lr=0.01)
 
 
+@pytest.mark.parametrize("loss", ["mse", "mae", "rmse", "wape"])
+@pytest.mark.parametrize("batch", [1, 8, 64])
+def test_weights_count_as_much_in_batches_of_any_size(loss: str, batch: int) -> None:
+    rng = np.random.default_rng(0)
+    x, heavy = rng.normal(size=(800, 1)), rng.random(800) < 0.1
+    y = np.where(heavy, 2.6 * x[:, 0], 3.0 - 0.7 * x[:, 0]) + rng.normal(size=800)
+    data = {**table(x, y), "w": np.where(heavy, 100.0, 1.0)}
+    names = [name for name in data if name.startswith("x")]
+    best = lossctl.fit(data, loss, "y", names, weight="w", optimizer="lbfgs")
+    found = lossctl.fit(data, loss, "y", names, weight="w", batch_size=batch)
+    assert found.value == pytest.approx(best.value, rel=1e-4)
+
+
+def test_class_weights_count_as_much_in_batches_of_any_size() -> None:
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(1000, 1))
+    rare = (rng.random(1000) < 1.0 / (1.0 + np.exp(3.0 - x[:, 0]))).astype(float)
+    weights = {"class_weight": {"1": 100}}
+    best = fit(x, rare, "bce", optimizer="lbfgs", **weights)
+    for batch in (4, 64):
+        found = fit(x, rare, "bce", batch_size=batch, **weights)
+        assert found.value == pytest.approx(best.value, rel=1e-4)
+
+
+@pytest.mark.parametrize("loss", ["mse", "rmse"])
+def test_the_penalty_weighs_what_it_weighs_for_lbfgs(loss: str) -> None:
+    x, y = problem()
+    best = fit(x, y, loss, optimizer="lbfgs", l2=0.5).model.coefficients()["yhat"]
+    found = fit(x, y, loss, l2=0.5, epochs=400, tol=1e-7).model.coefficients()["yhat"]
+    assert list(found.values()) == pytest.approx(list(best.values()), abs=0.01)
+
+
+def test_a_penalty_that_is_far_too_large_leaves_the_intercept() -> None:
+    x, y = problem()
+    assert fit(x, y, "mse", l2=1e300).value == pytest.approx(y.var(), rel=1e-3)
+
+
 def test_a_rate_that_was_too_high_is_cut_from_the_start() -> None:
-    # A feature that only later rows have: the first window does not show how steep it is.
+    # Rows that weigh much come late: the first window does not show how steep it is.
     rng = np.random.default_rng(0)
     size, late = 1 << 17, 1 << 16
-    x = np.column_stack([rng.normal(size=size), np.where(np.arange(size) < late, 0.0, 30.0)])
+    x = rng.normal(size=(size, 1))
     y = 5.0 + x[:, 0] + rng.normal(size=size)
-    early = rate_of(fit(x[:late, :1], y[:late], "mse", epochs=1))
-    found = fit(x, y, "mse", epochs=2)
-    assert rate_of(found) < 0.11 * early
-    assert found.value < 2.0
+    weight = np.where(np.arange(size) < late, 1.0, 300.0)
+    data = {**table(x, y), "w": weight}
+    early = {name: column[:late] for name, column in data.items()}
+    (name,) = (name for name in data if name.startswith("x"))
+    options: dict[str, Any] = {"weight": "w", "epochs": 2}
+    at_first = rate_of(lossctl.fit(early, "mse", "y", name, **options))
+    found = lossctl.fit(data, "mse", "y", name, **options)
+    assert rate_of(found) < 0.11 * at_first
+    assert found.value < 1.1
