@@ -87,6 +87,8 @@ def _flat(result: Result) -> str:
     loss = find(result.loss)
     if loss.kind == "either" and len(result.columns["pred"]) == 1:
         return ""
+    if loss.form(len(result.columns["pred"])) == "classes" and len(result.columns["y"]) > 1:
+        return ""  # shares of several classes are the truth: there is no true one
     return loss.flat.format(**result.params)
 
 

@@ -214,3 +214,10 @@ def test_equal_errors_say_nothing_of_how_errors_pull() -> None:
     assert said(alike, "mse") == [(NOTHING,)]
     unlike = {"y": [0.0, 0.0, 5.0], "yhat": [1.0, -1.0, 9.0]}
     assert "no more than a small one" in said(unlike, "mae")[0][0]
+
+
+def test_where_shares_are_the_truth_there_is_no_true_class() -> None:
+    data = {"y1": [1.0, 0.5], "y2": [0.0, 0.5], "p1": [0.5, 0.4], "p2": [0.5, 0.6]}
+    ((text,),) = said(data, "cce", y="y1,y2", pred="p1,p2")
+    assert text.startswith("25 % of the gradients (1 of 4) are exactly 0")
+    assert "class" not in text

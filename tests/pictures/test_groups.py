@@ -14,6 +14,7 @@ from lossctl.evaluation import groups_with, seen_with
 from lossctl.options import make_options
 from lossctl.pictures.groups import MOST
 from lossctl.pictures.records import GroupValues
+from lossctl.report import Interval
 
 DIABETES = str(Path(__file__).resolve().parents[2] / "sample_data" / "diabetes.csv")
 
@@ -35,7 +36,8 @@ def test_values_and_intervals_are_those_of_the_report() -> None:
     for group in made.groups:
         n, value, interval = expected[group.name]
         assert (group.n, group.value) == (n, value)
-        assert (group.low, group.high) == (interval.low, interval.high)  # type: ignore[union-attr]
+        assert isinstance(interval, Interval)
+        assert (group.low, group.high) == (interval.low, interval.high)
     values = [group.value for group in made.groups]
     assert values == sorted(values, reverse=True)
     assert made.overall == lossctl.evaluate(DIABETES, "rmse").value

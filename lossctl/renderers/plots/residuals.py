@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -78,15 +78,14 @@ def _cells(axes: Axes, cells: Cells, theme: Theme) -> None:
     _key(axes, image, max(cells.rows), theme)
 
 
-def _key(axes: Axes, image: object, most: int, theme: Theme) -> None:
+def _key(axes: Axes, image: Any, most: int, theme: Theme) -> None:
     """Say in the corner which shade stands for how many rows."""
     from matplotlib.patches import Patch
 
     from lossctl.renderers.plots.axes import count
 
     steps = sorted({1, round(most**0.5), most})
-    shade = image.cmap  # type: ignore[attr-defined]  # of the image that was made above
-    norm = image.norm  # type: ignore[attr-defined]
+    shade, norm = image.cmap, image.norm  # whose types are wider than what they hold here
     patches = [Patch(color=shade(norm(n)), label=count(float(f"{n:.2g}"))) for n in steps]
     axes.legend(
         handles=patches,
